@@ -1,0 +1,1 @@
+"""The command line: ``imslab lab``, ``imslab doctor``, ``imslab explain``, ``imslab core``."""
