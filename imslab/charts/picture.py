@@ -1,0 +1,104 @@
+"""A finished chart: shown by a notebook, saved as SVG or PNG, the same octets in every run.
+
+No pyplot: there is no global figure to leak from one cell into the next. Colours are those of
+Okabe and Ito (2008), which people with any colour vision can tell apart; the ground is white,
+so that a chart reads alike in a light and in a dark notebook.
+"""
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imslab.errors import Malformed
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BLACK, GREY, PALE = "#000000", "#595959", "#d0d0d0"
+BLUE, SKY, GREEN = "#0072B2", "#56B4E9", "#009E73"
+VERMILION, ORANGE, YELLOW, PURPLE = "#D55E00", "#E69F00", "#F0E442", "#CC79A7"
+
+DOTS_PER_INCH = 100  # a figure of 9 inches is then as wide as a notebook's output area
+_STYLE: dict[Any, Any] = {
+    "font.family": ["DejaVu Sans"],
+    "svg.fonttype": "none",  # text stays text: small, searchable, selectable
+    "svg.hashsalt": "imslab",  # ids are then the same in every run
+    "path.simplify": True,
+}
+_TAG = re.compile(r"<[^>]*>")
+_LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
+_NOISE = re.compile(r"\s*<metadata>.*?</metadata>|<!--.*?-->\s*|<\?xml.*?\?>\s*|<!DOCTYPE.*?>\s*", re.DOTALL)
+
+
+class Picture:
+    """A chart that is drawn. In a notebook it shows itself."""
+
+    def __init__(self, figure: "Figure") -> None:
+        self.figure = figure
+
+    def svg(self) -> str:
+        """Return the chart as SVG with its text as text and its numbers rounded to 1/100 point."""
+        file = io.BytesIO()
+        with style():
+            self.figure.savefig(file, format="svg", facecolor="white", metadata={"Date": None})
+        return _slim(file.getvalue().decode("utf-8"))
+
+    def png(self) -> bytes:
+        """Return the chart as PNG, 100 dots an inch."""
+        file = io.BytesIO()
+        with style():
+            self.figure.savefig(
+                file, format="png", facecolor="white", dpi=DOTS_PER_INCH, metadata={"Software": None}
+            )
+        return file.getvalue()
+
+    def save(self, path: str | PathLike[str]) -> Path:
+        """Write the chart to ``path``, which ends in .svg or .png (else Malformed); return the path."""
+        target = Path(path)
+        if target.suffix not in (".svg", ".png"):
+            raise Malformed(f"a picture is saved as .svg or .png, not {target.suffix or 'without an ending'}")
+        target.write_bytes(self.svg().encode("utf-8") if target.suffix == ".svg" else self.png())
+        return target
+
+    # Both are stored in a notebook: JupyterLab shows no SVG in a notebook that it does not trust
+    # yet (a fresh clone), and takes the PNG then.
+    def _repr_svg_(self) -> str:
+        return self.svg()
+
+    def _repr_png_(self) -> bytes:
+        return self.png()
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw and save within this, so that the reader's own matplotlib settings do not matter."""
+    import matplotlib as mpl
+
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
+        yield
+
+
+def blank(width: float, height: float) -> "Figure":
+    """Return an empty figure of ``width`` by ``height`` inches."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _slim(svg: str) -> str:
+    """Drop what says nothing (metadata, comments) and round the coordinates; text is left alone."""
+    svg = _NOISE.sub("", svg)
+    return _TAG.sub(lambda tag: _LONG_NUMBER.sub(_rounded, tag.group()), svg)
+
+
+def _rounded(number: re.Match[str]) -> str:
+    return f"{float(number.group()):.2f}".rstrip("0").rstrip(".") or "0"
