@@ -130,10 +130,10 @@ def _arrow(
     else:
         head = {"arrowstyle": "-|>,head_width=0.18,head_length=0.4", "color": colour, "linewidth": 1.3}
         axes.annotate("", (x1, y), (x0, y), arrowprops={**head, "shrinkA": 0, "shrinkB": 0}, zorder=3)
-    span = max(abs(x1 - x0), pitch)
-    ground = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
-    text = shortened(_label(arrow), span / _LETTER * 1.1)
     middle = (x0 + x1) / 2
+    span = 2 * min(middle - _LEFT, max(place.values()) + pitch / 2 - middle)  # nothing else is in this row
+    ground = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
+    text = shortened(_label(arrow), span / _LETTER)
     axes.text(
         middle, y - 0.1, text, ha="center", va="center", fontsize=8.5, color=colour, bbox=ground, zorder=2
     )
