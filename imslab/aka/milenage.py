@@ -1,0 +1,122 @@
+"""Milenage: the 3GPP example set of AKA functions.
+
+Spec: 3GPP TS 35.206, section 4.1. Names follow the spec: ``k``, ``opc``,
+``rand``, ``sqn``, ``amf``; every value is ``bytes``, most significant octet first.
+
+Teaching code: it is not constant time.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Self
+
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from imslab.octets import exactly, xor
+
+# i: (r, c), rotation in octets and constant, for OUT1..OUT5 -- TS 35.206, section 4.1.
+_ROTATION_AND_CONSTANT = {1: (8, 0), 2: (0, 1), 3: (4, 2), 4: (8, 4), 5: (12, 8)}
+
+
+@dataclass(frozen=True, slots=True)
+class Milenage:
+    """One subscriber's Milenage functions.
+
+    ``k``    subscriber key, 16 octets
+    ``opc``  operator value already bound to ``k``, 16 octets
+
+    Raises Malformed when a value has another length.
+    """
+
+    k: bytes = field(repr=False)
+    opc: bytes = field(repr=False)
+    # One AES encryptor for life: building one costs thirty times what a block costs. ECB over whole
+    # blocks keeps no state between calls, so calls may come in any order, and from several threads
+    # (``update`` holds the interpreter lock). It cannot be copied or pickled: see __reduce__.
+    _encrypt: Callable[[bytes], bytes] = field(init=False, repr=False, compare=False)
+    _masks: int = field(init=False, repr=False, compare=False)
+    _opc4: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "k", exactly("k", self.k, 16))
+        object.__setattr__(self, "opc", exactly("opc", self.opc, 16))
+        object.__setattr__(self, "_encrypt", _aes(self.k))
+        masks = b"".join(self._mix(i, self.opc) for i in (1, 2, 3, 4))
+        object.__setattr__(self, "_masks", int.from_bytes(masks))
+        object.__setattr__(self, "_opc4", int.from_bytes(self.opc * 4))
+
+    def __reduce__(self) -> tuple[type[Self], tuple[bytes, bytes]]:
+        return type(self), (self.k, self.opc)  # a copy builds an encryptor of its own
+
+    @classmethod
+    def from_op(cls, k: bytes, op: bytes) -> Self:
+        """Bind an operator value ``op`` (16 octets) to ``k``: OPc = OP xor E[OP] (section 4.1)."""
+        return cls(k, xor(_aes(exactly("k", k, 16))(exactly("op", op, 16)), op))
+
+    def f1(self, rand: bytes, sqn: bytes, amf: bytes) -> bytes:
+        """Return MAC-A, 8 octets: proves the network to the card."""
+        return self._out1(rand, sqn, amf)[:8]
+
+    def f1_star(self, rand: bytes, sqn: bytes, amf: bytes) -> bytes:
+        """Return MAC-S, 8 octets: proves the card when it asks to resynchronise."""
+        return self._out1(rand, sqn, amf)[8:]
+
+    def f2(self, rand: bytes) -> bytes:
+        """Return RES, 8 octets: proves the card to the network."""
+        return self._out(2, rand)[8:]
+
+    def f3(self, rand: bytes) -> bytes:
+        """Return CK, 16 octets."""
+        return self._out(3, rand)
+
+    def f4(self, rand: bytes) -> bytes:
+        """Return IK, 16 octets."""
+        return self._out(4, rand)
+
+    def f5(self, rand: bytes) -> bytes:
+        """Return AK, 6 octets: hides SQN in AUTN."""
+        return self._out(2, rand)[:6]
+
+    def f5_star(self, rand: bytes) -> bytes:
+        """Return AK*, 6 octets: hides SQN in AUTS."""
+        return self._out(5, rand)[:6]
+
+    def f2_to_f5(self, rand: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+        """Return RES (8 octets), CK (16), IK (16) and AK (6)."""
+        return self.f1_to_f5(rand, bytes(6), bytes(2))[1:]
+
+    def f1_to_f5(self, rand: bytes, sqn: bytes, amf: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes]:
+        """Return MAC-A (8 octets), RES (8), CK (16), IK (16) and AK (6), in two AES calls."""
+        in1 = exactly("sqn", sqn, 6) + exactly("amf", amf, 2)
+        t = self._temp(rand)
+        # OUT1..OUT4 side by side, 64 octets. Rotation and xor can change places, so what OPc and
+        # the constants add is one mask for life. IN1 is the same 8 octets twice: r1 leaves it as it is.
+        inputs = int.from_bytes(t + t + t[4:] + t[:4] + t[8:] + t[:8]) ^ self._masks
+        inputs ^= int.from_bytes(in1 + in1) << 384
+        out = int.from_bytes(self._encrypt(inputs.to_bytes(64))) ^ self._opc4
+        octets = out.to_bytes(64)
+        return octets[:8], octets[24:32], octets[32:48], octets[48:], octets[16:22]
+
+    def _temp(self, rand: bytes) -> bytes:
+        # TEMP = E[RAND xor OPc]
+        return self._encrypt(xor(exactly("rand", rand, 16), self.opc))
+
+    def _out1(self, rand: bytes, sqn: bytes, amf: bytes) -> bytes:
+        # OUT1 = E[TEMP xor rot(IN1 xor OPc, r1) xor c1] xor OPc, IN1 = SQN|AMF|SQN|AMF
+        in1 = (exactly("sqn", sqn, 6) + exactly("amf", amf, 2)) * 2
+        return self._finish(xor(self._temp(rand), self._mix(1, xor(in1, self.opc))))
+
+    def _out(self, i: int, rand: bytes) -> bytes:
+        # OUTi = E[rot(TEMP xor OPc, ri) xor ci] xor OPc
+        return self._finish(self._mix(i, xor(self._temp(rand), self.opc)))
+
+    def _mix(self, i: int, block: bytes) -> bytes:
+        rotation, constant = _ROTATION_AND_CONSTANT[i]
+        return xor(block[rotation:] + block[:rotation], constant.to_bytes(16))
+
+    def _finish(self, block: bytes) -> bytes:
+        return xor(self._encrypt(block), self.opc)
+
+
+def _aes(k: bytes) -> Callable[[bytes], bytes]:
+    return Cipher(algorithms.AES(k), modes.ECB()).encryptor().update
