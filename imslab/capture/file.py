@@ -1,0 +1,217 @@
+"""Capture files: where each packet lies, how long it is, when it was seen.
+
+Spec: draft-ietf-opsawg-pcap (pcap, with its nanosecond and "modified" variants) and
+draft-ietf-opsawg-pcapng; both byte orders; gzip around either (RFC 1952).
+
+A file is mapped, not read: one loop steps over the record headers, everything else about the
+records is computed on numpy arrays, and a packet becomes an object only when somebody looks at
+it. A file that is cut or corrupt gives what comes before the fault, and a warning with the
+offset. Frames are counted from 1, as in Wireshark; the arrays here from 0.
+"""
+
+import mmap
+import os
+import zlib
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imslab.errors import CaptureError, Malformed
+
+Source = str | PathLike[str] | bytes | BinaryIO
+Buffer = bytes | mmap.mmap
+
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_INFLATED_AT_MOST = 2**31  # octets out of a gzip file: a small one can claim to hold terabytes
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The packets of a file as columns, one row for each.
+
+    ``offset``    octets from the start of the file to the first octet of the packet
+    ``length``    octets captured;  ``original``: octets on the wire
+    ``time``      nanoseconds since the epoch (a packet without a time has that of the one before)
+    ``link``      the link type (LINKTYPE_...) of the interface
+    ``options``   octets from the start of the file to the packet's options, and ``end`` of them (pcapng)
+    """
+
+    offset: NDArray[np.int64]
+    length: NDArray[np.int64]
+    original: NDArray[np.int64]
+    time: NDArray[np.int64]
+    link: NDArray[np.int64]
+    options: NDArray[np.int64]
+    end: NDArray[np.int64]
+
+    @classmethod
+    def joined(cls, parts: list["Records"]) -> "Records":
+        """Return the rows of ``parts`` one after the other."""
+        names = cls.__slots__
+        empty = [np.zeros(0, np.int64)]
+        return cls(*(np.concatenate(empty + [getattr(part, name) for part in parts]) for name in names))
+
+    def first(self, count: int) -> "Records":
+        """Return the first ``count`` rows."""
+        return Records(*(getattr(self, name)[:count] for name in self.__slots__))
+
+
+@dataclass(slots=True)
+class CaptureFile:
+    """A capture file that was gone through once.
+
+    ``format``     "pcap" or "pcapng";  ``name``: the file's name, for messages
+    ``names``      address -> name, from Name Resolution Blocks
+    ``secrets``    (type, octets) of Decryption Secrets Blocks
+    ``truncated``  the file ends within a packet
+    """
+
+    name: str
+    format: str
+    data: Buffer = field(repr=False)
+    records: Records = field(repr=False)
+    names: dict[str, str] = field(default_factory=dict)
+    comment: str = ""
+    secrets: list[tuple[int, bytes]] = field(default_factory=list, repr=False)
+    warnings: list[str] = field(default_factory=list)
+    truncated: bool = False
+    byte_order: str = "<"
+
+    def __len__(self) -> int:
+        return len(self.records.offset)
+
+    def packet(self, index: int) -> bytes:
+        """Return the octets of packet ``index``, counted from 0."""
+        start = int(self.records.offset[index])
+        return self.data[start : start + int(self.records.length[index])]
+
+    def packet_comment(self, index: int) -> str:
+        """Return the comment that stands beside packet ``index`` (pcapng), or ""."""
+        from imslab.capture import pcapng
+
+        start, end = int(self.records.options[index]), int(self.records.end[index])
+        options = pcapng.options(self.data[start:end], self.byte_order)
+        return next((value.decode("utf-8", "replace") for code, value in options if code == 1), "")
+
+
+def read_file(source: Source) -> CaptureFile:
+    """Go through a capture once; ``source`` is a path, the octets themselves, or an open binary file.
+
+    Raises CaptureError when it cannot be opened or is no capture.
+    """
+    from imslab.capture import pcap, pcapng
+
+    name, data = _octets(source)
+    warnings: list[str] = []
+    if data[:2] == _GZIP:
+        data, warnings = _inflated(name, data)
+    start = data[:4]
+    if start == pcapng.SECTION:
+        capture = pcapng.read(name, data)
+    elif start in pcap.MAGIC:
+        capture = pcap.read(name, data)
+    else:
+        raise CaptureError(_no_capture(name, data))
+    capture.warnings[:0] = warnings
+    capture.truncated |= bool(warnings)
+    return capture
+
+
+def _octets(source: Source) -> tuple[str, Buffer]:
+    """Return a name for messages and the octets, mapped when they are in a file."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        return "the capture", bytes(source)
+    if not isinstance(source, str | PathLike):
+        name = getattr(source, "name", "the capture")
+        try:
+            octets = source.read()
+        except (OSError, AttributeError, ValueError) as error:
+            raise CaptureError(f"{name} cannot be read: {error}") from None
+        if not isinstance(octets, bytes):
+            raise CaptureError(f"{name} was opened as text; open it as binary")
+        return str(name), octets
+    return _mapped(Path(source))
+
+
+def _mapped(path: Path) -> tuple[str, Buffer]:
+    try:
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size == 0:
+                return path.name, b""  # an empty file cannot be mapped
+            return path.name, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CaptureError(f"{path} cannot be opened: {reason}") from None
+
+
+def _inflated(name: str, data: Buffer) -> tuple[bytes, list[str]]:
+    """Unpack gzip; a fault in it gives a warning and what comes before it."""
+    parts: list[bytes] = []
+    room, rest = _INFLATED_AT_MOST, bytes(data)
+    while rest[:2] == _GZIP and room > 0:
+        member = zlib.decompressobj(wbits=31)
+        try:
+            parts.append(member.decompress(rest, room))
+        except zlib.error as error:
+            parts.append(_salvaged(rest, room))
+            return b"".join(parts), [f"{name}: the gzip data is corrupt ({error})"]
+        room -= len(parts[-1])
+        if not member.eof:
+            fault = (
+                "is cut" if room > 0 else f"holds more than {_INFLATED_AT_MOST} octets, the rest is left out"
+            )
+            return b"".join(parts), [f"{name}: the gzip data {fault}"]
+        rest = member.unused_data
+    return b"".join(parts), []
+
+
+def _salvaged(data: bytes, room: int) -> bytes:
+    """Return what zlib gives in small steps before it meets the fault."""
+    member, found = zlib.decompressobj(wbits=31), bytearray()
+    try:
+        for at in range(0, len(data), 64):
+            found += member.decompress(data[at : at + 64], max(room - len(found), 1))
+    except zlib.error:
+        pass
+    return bytes(found)
+
+
+def _no_capture(name: str, data: Buffer) -> str:
+    if not data:
+        return f"{name} is empty: no capture"
+    if data[:4] == _ZSTD:
+        return f"{name} is packed with zstd; unpack it first: zstd -d"
+    return (
+        f"{name} is no capture: it begins with {data[:8].hex(' ')}, neither pcap nor pcapng (gzip is allowed)"
+    )
+
+
+class Words:
+    """Reads numbers out of a buffer at many offsets at once."""
+
+    def __init__(self, data: Buffer, byte_order: str) -> None:
+        self.octets = np.frombuffer(data, np.uint8)
+        self._shifts = range(0, 32, 8) if byte_order == "<" else range(24, -8, -8)
+
+    def u32(self, at: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the 32-bit numbers at ``at``; the caller has checked that they lie within the data."""
+        found = np.zeros(len(at), np.int64)
+        for place, shift in enumerate(self._shifts):
+            found |= self.octets[at + place].astype(np.int64) << shift
+        return found
+
+    def u16(self, at: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the 16-bit numbers at ``at``."""
+        first, second = self.octets[at].astype(np.int64), self.octets[at + 1].astype(np.int64)
+        return first | second << 8 if self._shifts[0] == 0 else first << 8 | second
+
+
+def check_index(frame: int, count: int) -> int:
+    """Return the index of frame number ``frame`` (from 1); Malformed unless it is one of ``count``."""
+    if not 1 <= frame <= count:
+        raise Malformed(f"there is no frame {frame}; the capture has {count}")
+    return frame - 1
