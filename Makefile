@@ -53,11 +53,12 @@ reader: $(STAMP) ## add pyscard, for a card in a PC/SC reader
 # `pip install --require-hashes -r requirements.lock` leaves it out, and `make reader` takes the marker off.
 lock: ## renew requirements.lock (needs uv)
 	@command -v uv > /dev/null || { echo "imslab: make lock needs uv: pip install uv" >&2; exit 1; }
+	@rm -f requirements.lock.new
+	@uv pip compile --quiet --no-config --universal --python-version 3.11 --extra dev --extra reader \
+	  --generate-hashes --no-emit-index-url --no-annotate --no-header $(ARGS) --output-file requirements.lock.new pyproject.toml
 	@{ echo "# Made by 'make lock': every library of imslab with its hashes, for all platforms; pyscard only with 'make reader'."; \
-	uv pip compile --quiet --no-config --universal --python-version 3.11 --extra dev --extra reader \
-	  --generate-hashes --no-emit-index-url --no-annotate --no-header $(ARGS) pyproject.toml \
-	  | sed "s/^\(pyscard==[^ ;]*\) /\1 ; extra == 'reader' /"; } > requirements.lock.new
-	@mv requirements.lock.new requirements.lock
+	sed "s/^\(pyscard==[^ ;]*\) /\1 ; extra == 'reader' /" requirements.lock.new; } > requirements.lock
+	@rm -f requirements.lock.new
 
 clean: ## remove what these verbs made, .venv too
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
