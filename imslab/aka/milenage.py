@@ -6,6 +6,7 @@ Spec: 3GPP TS 35.206, section 4.1. Names follow the spec: ``k``, ``opc``,
 Teaching code: it is not constant time.
 """
 
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
@@ -16,6 +17,11 @@ from imslab.octets import exactly, xor
 
 # i: (r, c), rotation in octets and constant, for OUT1..OUT5 -- TS 35.206, section 4.1.
 _ROTATION_AND_CONSTANT = {1: (8, 0), 2: (0, 1), 3: (4, 2), 4: (8, 4), 5: (12, 8)}
+# Times this, SQN | AMF stands twice in the first of four blocks.
+_IN1 = (1 << 64 | 1) << 3 * 128
+# Where MAC-A, AK, RES, CK and IK stand in OUT1 | OUT2 | OUT3 | OUT4.
+_OUT = struct.Struct("8s8x 6s2x8s 16s 16s")
+_number = int.from_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,7 @@ class Milenage:
     # (``update`` holds the interpreter lock). It cannot be copied or pickled: see __reduce__.
     _encrypt: Callable[[bytes], bytes] = field(init=False, repr=False, compare=False)
     _masks: int = field(init=False, repr=False, compare=False)
+    _opc1: int = field(init=False, repr=False, compare=False)
     _opc4: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -43,6 +50,7 @@ class Milenage:
         object.__setattr__(self, "_encrypt", _aes(self.k))
         masks = b"".join(self._mix(i, self.opc) for i in (1, 2, 3, 4))
         object.__setattr__(self, "_masks", int.from_bytes(masks))
+        object.__setattr__(self, "_opc1", int.from_bytes(self.opc))
         object.__setattr__(self, "_opc4", int.from_bytes(self.opc * 4))
 
     def __reduce__(self) -> tuple[type[Self], tuple[bytes, bytes]]:
@@ -87,15 +95,17 @@ class Milenage:
 
     def f1_to_f5(self, rand: bytes, sqn: bytes, amf: bytes) -> tuple[bytes, bytes, bytes, bytes, bytes]:
         """Return MAC-A (8 octets), RES (8), CK (16), IK (16) and AK (6), in two AES calls."""
-        in1 = exactly("sqn", sqn, 6) + exactly("amf", amf, 2)
-        t = self._temp(rand)
-        # OUT1..OUT4 side by side, 64 octets. Rotation and xor can change places, so what OPc and
-        # the constants add is one mask for life. IN1 is the same 8 octets twice: r1 leaves it as it is.
-        inputs = int.from_bytes(t + t + t[4:] + t[:4] + t[8:] + t[:8]) ^ self._masks
-        inputs ^= int.from_bytes(in1 + in1) << 384
-        out = int.from_bytes(self._encrypt(inputs.to_bytes(64))) ^ self._opc4
-        octets = out.to_bytes(64)
-        return octets[:8], octets[24:32], octets[32:48], octets[48:], octets[16:22]
+        if len(rand) != 16 or len(sqn) != 6 or len(amf) != 2:
+            exactly("rand", rand, 16), exactly("sqn", sqn, 6), exactly("amf", amf, 2)
+        encrypt = self._encrypt
+        t = encrypt((_number(rand) ^ self._opc1).to_bytes(16))
+        # OUT1..OUT4 side by side, 64 octets. Rotation and xor can change places, so all that OPc and
+        # the constants add is one mask for life. IN1 is 8 octets twice, which r1 leaves as they are.
+        tt = t + t
+        inputs = _number(tt + tt[4:20] + tt[8:24]) ^ self._masks ^ _number(sqn + amf) * _IN1
+        out = (_number(encrypt(inputs.to_bytes(64))) ^ self._opc4).to_bytes(64)
+        mac_a, ak, res, ck, ik = _OUT.unpack(out)
+        return mac_a, res, ck, ik, ak
 
     def _temp(self, rand: bytes) -> bytes:
         # TEMP = E[RAND xor OPc]

@@ -37,10 +37,12 @@ class AuthenticationVector:
     ik: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
-        exactly("rand", self.rand, 16)
-        exactly("autn", self.autn, 16)
-        exactly("ck", self.ck, 16, 32)
-        exactly("ik", self.ik, 16, 32)
+        # One cheap look first: an AuC makes many vectors, and nearly all are right.
+        if not (len(self.rand) == len(self.autn) == len(self.ck) == len(self.ik) == 16):
+            exactly("rand", self.rand, 16)
+            exactly("autn", self.autn, 16)
+            exactly("ck", self.ck, 16, 32)
+            exactly("ik", self.ik, 16, 32)
         if not 4 <= len(self.xres) <= 32:
             raise Malformed(f"xres must be 4 to 32 octets, not {len(self.xres)}")
 
@@ -63,7 +65,8 @@ class AuthenticationVector:
 def generate_vector(m: AkaFunctions, rand: bytes, sqn: bytes, amf: bytes = b"\0\0") -> AuthenticationVector:
     """Return the vector for ``rand`` (16 octets), ``sqn`` (6) and ``amf`` (2), as an AuC does (6.3.2)."""
     mac_a, xres, ck, ik, ak = m.f1_to_f5(rand, sqn, amf)
-    return AuthenticationVector(rand, xor(sqn, ak) + amf + mac_a[:_MAC], xres, ck, ik)
+    hidden = (int.from_bytes(sqn) ^ int.from_bytes(ak)).to_bytes(6)  # f1 has seen that SQN has 6 octets
+    return AuthenticationVector(rand, hidden + amf + mac_a[:_MAC], xres, ck, ik)
 
 
 def open_autn(m: AkaFunctions, rand: bytes, autn: bytes) -> bytes:
