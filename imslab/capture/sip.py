@@ -1,0 +1,162 @@
+"""SIP in a capture: over UDP, TCP and WebSocket, on any port, told by what it looks like.
+
+Spec: RFC 3261, sections 7 and 18.3; RFC 7118. A message is counted once, and belongs to the frame
+that completes it. What begins like SIP and cannot be read is a warning with its frame.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from imslab.capture.file import CaptureFile
+from imslab.capture.index import UDP, Index
+from imslab.capture.reassemble import Chunk, Endpoint, Stream, first_words, streams
+from imslab.errors import Malformed
+from imslab.sip import Message, StreamFramer, datagram
+from imslab.sip.limits import BadMessage
+
+_TOKEN = rb"[A-Za-z0-9.!%*_+`'~-]+"
+_START = re.compile(rb"[\r\n]*(?:SIP/2\.0 \d{3}|" + _TOKEN + rb" +[^\r\n]{1,4000}? +SIP/2\.0\s*?\r?\n)")
+_UPGRADE = re.compile(rb"(?:GET [^\r\n]+ HTTP/1\.1|HTTP/1\.1 101)\b")
+_LONGEST_LINE = 8192  # octets that may come without a line end before a stream is taken for something else
+# The first four octets of SIP on a stream, in one direction or the other (ACK and BYE come with others).
+_WORDS = tuple(
+    int.from_bytes(word)
+    for word in (b"SIP/", b"REGI", b"INVI", b"CANC", b"OPTI", b"SUBS", b"NOTI", b"MESS", b"PUBL", b"REFE")
+)
+_OPENING = int.from_bytes(b"GET ")
+
+
+@dataclass(frozen=True, slots=True)
+class SipEvent:
+    """One SIP message on the wire.
+
+    ``frame``                the frame that completes it, from 1;  ``at``: its time, epoch seconds
+    ``source, destination``  (address, port);  ``transport``: "udp", "tcp" or "ws"
+    ``problem``              what is wrong with it; the message is then what could be read
+    """
+
+    frame: int
+    at: float
+    source: Endpoint
+    destination: Endpoint
+    transport: str
+    message: Message
+    problem: str = ""
+
+
+def read(capture: CaptureFile, index: Index, warnings: list[str]) -> list[SipEvent]:
+    """Return the SIP messages of a capture in the order of their frames."""
+    found = list(_datagrams(capture, index, warnings))
+    words = first_words(capture, index)
+    rows = np.flatnonzero(np.isin(words, _WORDS)).tolist()
+    rows += [
+        int(row) for row in np.flatnonzero(words == _OPENING) if _opens_websocket(capture, index, int(row))
+    ]
+    for stream in streams(capture, index, rows):
+        found += _messages(capture, stream, warnings)
+    return sorted(found, key=lambda event: event.frame)
+
+
+def looks_like_sip(octets: bytes) -> bool:
+    """Tell whether octets begin with a start line of SIP (RFC 3261, 7.1 and 7.2)."""
+    return _START.match(octets) is not None
+
+
+def _datagrams(capture: CaptureFile, index: Index, warnings: list[str]) -> Iterator[SipEvent]:
+    first = np.zeros(len(index), np.uint8)
+    rows = np.flatnonzero((index.protocol == UDP) & (index.length > 12))
+    first[rows] = np.frombuffer(capture.data, np.uint8)[index.start[rows]]
+    letters = (first >= 0x21) & (first < 0x7F) | (first == 0x0D) | (first == 0x0A)
+    for row in np.flatnonzero(letters).tolist():
+        start = int(index.start[row])
+        octets = bytes(capture.data[start : start + int(index.length[row])])
+        if not looks_like_sip(octets):
+            continue
+        frame = int(index.frame[row])
+        message, problem = _datagram(octets)
+        if problem:
+            cut = " (the capture holds only a part of it)" if index.cut[row] else ""
+            warnings.append(f"frame {frame}: looks like SIP, but {problem}{cut}")
+        if message is not None:
+            yield SipEvent(frame, _time(capture, frame), *index.endpoints(row), "udp", message, problem)
+
+
+def _datagram(octets: bytes) -> tuple[Message | None, str]:
+    """Return the message, or as much of it as can be read, and what is wrong with it."""
+    try:
+        return datagram(octets), ""
+    except BadMessage as error:
+        return error.message, str(error)
+    except Malformed as error:
+        return None, str(error)
+
+
+def _opens_websocket(capture: CaptureFile, index: Index, row: int) -> bool:
+    start = int(index.start[row])
+    return b"websocket" in bytes(capture.data[start : start + min(int(index.length[row]), 4096)]).lower()
+
+
+class WebSocketReader:
+    def receive(self, octets: bytes) -> list[Message]:
+        return []
+
+
+class _Reader:
+    """Reads one direction of a connection: finds out what it holds, then cuts it into messages."""
+
+    def __init__(self) -> None:
+        self.transport = ""
+        self._held = b""
+        self._framer: StreamFramer | WebSocketReader | None = None
+
+    def receive(self, octets: bytes) -> list[Message]:
+        """Take octets, return the messages they complete; raise Malformed when the rest cannot be read."""
+        if self._framer is None:
+            octets = (self._held + octets).lstrip(b"\r\n")
+            self._framer = self._recognised(octets)
+            if self._framer is None:
+                self._held = octets if b"\n" not in octets and len(octets) < _LONGEST_LINE else b""
+                return []
+        return self._framer.receive(octets)
+
+    def _recognised(self, octets: bytes) -> "StreamFramer | WebSocketReader | None":
+        if looks_like_sip(octets):
+            self.transport = "tcp"
+            return StreamFramer()
+        if _UPGRADE.match(octets):
+            self.transport = "ws"
+            return WebSocketReader()
+        return None
+
+
+def _messages(capture: CaptureFile, stream: Stream, warnings: list[str]) -> Iterator[SipEvent]:
+    reader = _Reader()
+    for chunk in stream.chunks:
+        if chunk.fresh:
+            reader = _Reader()
+        complete, broken, problem = _received(reader, chunk)
+        place = chunk.frame, _time(capture, chunk.frame), stream.source, stream.destination, reader.transport
+        for message in complete:
+            yield SipEvent(*place, message)
+        if problem:
+            warnings.append(f"frame {chunk.frame}: {reader.transport} stream, but {problem}")
+            reader = _Reader()  # the next message may begin with a segment
+            if broken is not None:
+                yield SipEvent(*place, broken, problem)
+
+
+def _received(reader: _Reader, chunk: Chunk) -> tuple[list[Message], Message | None, str]:
+    """Return the messages that the chunk completes, then a broken one, and what is wrong with that."""
+    try:
+        return reader.receive(chunk.octets), None, ""
+    except BadMessage as error:
+        return list(error.complete), error.message, str(error)
+    except Malformed as error:
+        return [], None, str(error)
+
+
+def _time(capture: CaptureFile, frame: int) -> float:
+    return int(capture.records.time[frame - 1]) / 1e9
