@@ -1,7 +1,7 @@
 """Authentication vectors for one subscriber: ours, and the same with a new cipher object for each AES call.
 
-Run: ``python -m benchmarks.vector [SECONDS for each]``. Both ways use the same formulas, the same xor and the same
-checks; the second builds ``Cipher(AES(k), ECB())`` for each of the five blocks. The last line is AES alone:
+Run: ``python -m benchmarks.vector [SECONDS for each]``. Both ways use the same formulas, the same xor and the
+same checks; the second builds ``Cipher(AES(k), ECB())`` for each of five blocks. The last line is AES alone:
 as many blocks (TEMP, OUT1 to OUT4) through one encryptor, and nothing else.
 """
 

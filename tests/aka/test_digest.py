@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ AKA = AKAV1["vectors"] + AKAV2["vectors"]
 aka_vectors = pytest.mark.parametrize("v", AKA, ids=[v["id"] for v in AKA])
 
 
-def arguments(v):
+def arguments(v: dict[str, Any]) -> dict[str, Any]:
     names = ("method", "uri", "username", "realm", "nonce", "qop")
     return {name: v[name] for name in names} | {
         "nc": v.get("nc"),
@@ -26,31 +27,31 @@ def arguments(v):
     }
 
 
-def secret(v):
+def secret(v: dict[str, Any]) -> dict[str, Any]:
     if "auts" in v:
         return {"password": ""}
     return {name: bytes.fromhex(v[name]) for name in ("res", "ck", "ik")}
 
 
-def without(arguments, *names):
+def without(arguments: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in arguments.items() if name not in names}
 
 
 @pytest.mark.parametrize("v", PLAIN, ids=[v["id"] for v in PLAIN])
-def test_plain_digest(v):
+def test_plain_digest(v: dict[str, Any]) -> None:
     computed = digest.response(v["algorithm"], **arguments(v), password=v["password"])
     assert computed == v["response"]
     assert (computed == v["published_response"]) is v["published_matches"]
 
 
 @aka_vectors
-def test_aka_response(v):
+def test_aka_response(v: dict[str, Any]) -> None:
     assert digest.response(v["algorithm"], **arguments(v), **secret(v)) == v["response"]
     digest.verify(v["algorithm"], v["response"], **arguments(v), **secret(v))
 
 
 @aka_vectors
-def test_aka_password(v):
+def test_aka_password(v: dict[str, Any]) -> None:
     res = b"" if "auts" in v else bytes.fromhex(v["res"])
     computed = digest.password(v["algorithm"], res, bytes.fromhex(v["ck"]), bytes.fromhex(v["ik"]))
     assert computed.hex() == v["password_hex"]
@@ -59,7 +60,7 @@ def test_aka_password(v):
 
 
 @aka_vectors
-def test_the_name_is_matched_without_regard_to_case(v):
+def test_the_name_is_matched_without_regard_to_case(v: dict[str, Any]) -> None:
     for name in (v["algorithm"].upper(), v["algorithm"].lower()):
         assert digest.response(name, **arguments(v), **secret(v)) == v["response"]
 
@@ -68,7 +69,7 @@ RSPAUTH = [v for v in AKA if "rspauth_empty_body" in v]
 
 
 @pytest.mark.parametrize("v", RSPAUTH, ids=[v["id"] for v in RSPAUTH])
-def test_rspauth(v):
+def test_rspauth(v: dict[str, Any]) -> None:
     given = without(arguments(v), "method", "body")
     assert digest.rspauth(v["algorithm"], **given, **secret(v)) == v["rspauth_empty_body"]
 
@@ -77,7 +78,7 @@ NONCES = [v for v in AKA if "rand" in v]
 
 
 @pytest.mark.parametrize("v", NONCES, ids=[v["id"] for v in NONCES])
-def test_nonce(v):
+def test_nonce(v: dict[str, Any]) -> None:
     rand, autn, server_data = (bytes.fromhex(v[name]) for name in ("rand", "autn", "server_data"))
     assert digest.nonce_for(rand, autn, server_data) == v["nonce"]
     assert digest.parse_nonce(v["nonce"]) == (rand, autn, server_data)
@@ -87,39 +88,39 @@ WITH_AUTS = [v for v in AKA if "auts" in v]
 
 
 @pytest.mark.parametrize("v", WITH_AUTS, ids=[v["id"] for v in WITH_AUTS])
-def test_auts_directive(v):
+def test_auts_directive(v: dict[str, Any]) -> None:
     assert digest.parse_auts(v["auts"]).hex() == v["auts_hex"]
     assert digest.auts_text(bytes.fromhex(v["auts_hex"])) == v["auts"]
 
 
-def test_all_akav2_names_in_the_file_are_known():
+def test_all_akav2_names_in_the_file_are_known() -> None:
     for line in AKAV2["algorithm_names"]:
         assert digest.canonical(line.split()[0]) in digest.ALGORITHMS
 
 
 @pytest.mark.parametrize("v", AKAV2["session_keys"], ids=[v["id"] for v in AKAV2["session_keys"]])
-def test_session_keys(v):
+def test_session_keys(v: dict[str, Any]) -> None:
     ck, ik = bytes.fromhex(v["ck"]), bytes.fromhex(v["ik"])
     algorithm = v["prf"].replace("HMAC-", "AKAv2-")
     assert [key.hex() for key in digest.session_keys(algorithm, ck, ik)] == [v["ck_prime"], v["ik_prime"]]
 
 
-def rfc3310(name):
+def rfc3310(name: str) -> dict[str, Any]:
     return next(v for v in AKAV1["rfc3310_examples_are_not_vectors"] if v["id"] == name)
 
 
 @pytest.mark.parametrize(("name", "length"), [("rfc3310-nonce-example", 36), ("rfc3310-challenge", 33)])
-def test_the_badly_padded_nonces_of_rfc3310_can_be_read(name, length):
+def test_the_badly_padded_nonces_of_rfc3310_can_be_read(name: str, length: int) -> None:
     rand, autn, server_data = digest.parse_nonce(rfc3310(name)["nonce"])
     assert (len(rand), len(autn), len(server_data)) == (16, 16, length - 32)
 
 
-def test_the_auts_of_rfc3310_is_too_short():
+def test_the_auts_of_rfc3310_is_too_short() -> None:
     with pytest.raises(Malformed, match="auts must be 14 octets, not 11"):
         digest.parse_auts(rfc3310("rfc3310-auts")["auts"])
 
 
-def test_the_response_of_rfc3310_is_that_of_rfc2617():
+def test_the_response_of_rfc3310_is_that_of_rfc2617() -> None:
     mufasa = next(v for v in PLAIN if v["id"] == "rfc2617-3.5-md5")
     assert mufasa["response"] == rfc3310("rfc3310-response")["response"]
 
@@ -127,21 +128,23 @@ def test_the_response_of_rfc3310_is_that_of_rfc2617():
 # ---- what no file says: each expected value is computed here from the RFC's formula alone
 
 
-CHALLENGE = {
+CHALLENGE: dict[str, Any] = {
     "method": "REGISTER",
     "uri": "sip:example.net",
     "username": "käthe@example.net",
     "realm": "example.net",
     "nonce": "n" * 44,
 }
-AUTH = {"nc": "0000000a", "cnonce": "c0ffee"}
+AUTH: dict[str, Any] = {"nc": "0000000a", "cnonce": "c0ffee"}
 HASHES = {"MD5": "md5", "SHA-256": "sha256", "SHA-512-256": "sha512_256"}
 
 
-def by_formula(algorithm, password, method, qop, nc, cnonce, body):
+def by_formula(
+    algorithm: str, password: bytes, method: str, qop: str | None, nc: str, cnonce: str, body: bytes
+) -> str:
     name = next(HASHES[token] for token in sorted(HASHES, key=len, reverse=True) if token in algorithm)
 
-    def h(octets):
+    def h(octets: bytes) -> bytes:
         return hashlib.new(name, octets).hexdigest().encode()
 
     nonce = CHALLENGE["nonce"].encode()
@@ -170,7 +173,7 @@ RES = [
 @pytest.mark.parametrize("res", RES, ids=[res.hex()[:16] for res in RES])
 @pytest.mark.parametrize("key_length", [16, 32])
 @pytest.mark.parametrize("algorithm", [name for name in digest.ALGORITHMS if digest.is_aka(name)])
-def test_aka_by_formula(algorithm, key_length, res, qop):
+def test_aka_by_formula(algorithm: str, key_length: int, res: bytes, qop: str | None) -> None:
     ck, ik, body = b"\x0c" * key_length, b"\x1c" * key_length, b"v=0\r\n\0\xff"
     password = res
     if "v2" in algorithm:
@@ -186,7 +189,7 @@ def test_aka_by_formula(algorithm, key_length, res, qop):
 
 @pytest.mark.parametrize("qop", [None, "auth", "auth-int"])
 @pytest.mark.parametrize("algorithm", digest.ALGORITHMS)
-def test_the_password_beside_auts_is_empty(algorithm, qop):
+def test_the_password_beside_auts_is_empty(algorithm: str, qop: str | None) -> None:
     given = CHALLENGE | {"qop": qop, **AUTH}
     expected = by_formula(algorithm, b"", "REGISTER", qop, AUTH["nc"], AUTH["cnonce"], b"")
     assert digest.response(algorithm, **given, password="") == expected
@@ -195,19 +198,19 @@ def test_the_password_beside_auts_is_empty(algorithm, qop):
         assert digest.response(algorithm, **given, res=b"") == expected
 
 
-def test_absent_algorithm_means_md5():
+def test_absent_algorithm_means_md5() -> None:
     given = CHALLENGE | {"password": "secret"}
     assert digest.response(None, **given) == digest.response("MD5", **given)
     assert not digest.is_aka(None)
 
 
-def test_nc_as_a_number_is_written_in_hex():
+def test_nc_as_a_number_is_written_in_hex() -> None:
     given = CHALLENGE | {"password": "x", "qop": "auth", "cnonce": "c"}
     assert digest.response("MD5", **given, nc=10) == digest.response("MD5", **given, nc="0000000a")
     assert digest.response("MD5", **given, nc=0xFFFFFFFF) == digest.response("MD5", **given, nc="ffffffff")
 
 
-def test_octets_that_were_no_utf8_are_hashed_as_they_came():
+def test_octets_that_were_no_utf8_are_hashed_as_they_came() -> None:
     name = b"\xe9t\xe9".decode("utf-8", "surrogateescape")
     computed = digest.response("MD5", **CHALLENGE | {"username": name, "password": ""})
     a1 = hashlib.md5(b"\xe9t\xe9:example.net:").hexdigest()
@@ -216,17 +219,17 @@ def test_octets_that_were_no_utf8_are_hashed_as_they_came():
 
 
 @pytest.mark.parametrize("wrong", ["", "0" * 32, "not hex", "é" * 32])
-def test_a_wrong_response_raises(wrong):
+def test_a_wrong_response_raises(wrong: Any) -> None:
     with pytest.raises(WrongResponse, match="REGISTER"):
         digest.verify("MD5", wrong, **CHALLENGE, password="secret")
 
 
-def test_a_response_in_capitals_is_the_same_number():
+def test_a_response_in_capitals_is_the_same_number() -> None:
     right = digest.response("MD5", **CHALLENGE, password="secret")
     digest.verify("MD5", right.upper(), **CHALLENGE, password="secret")
 
 
-MALFORMED = {
+MALFORMED: dict[str, tuple[str, dict[str, Any], str]] = {
     "unknown algorithm": ("AKAv3-MD5", {"password": ""}, "AKAv2-SHA-256"),
     "plain without password": ("MD5", {}, "password="),
     "plain with res": ("MD5", {"res": bytes(8)}, "password="),
@@ -248,12 +251,12 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize(("algorithm", "given", "words"), MALFORMED.values(), ids=MALFORMED)
-def test_what_cannot_be_computed_is_malformed(algorithm, given, words):
+def test_what_cannot_be_computed_is_malformed(algorithm: str, given: dict[str, Any], words: str) -> None:
     with pytest.raises(Malformed, match=words):
         digest.response(algorithm, **CHALLENGE | given)
 
 
-def test_keys_and_passwords_only_where_they_belong():
+def test_keys_and_passwords_only_where_they_belong() -> None:
     with pytest.raises(Malformed, match="not from AKA"):
         digest.password("MD5", bytes(8))
     for algorithm in ("MD5", "AKAv1-MD5"):
@@ -261,7 +264,7 @@ def test_keys_and_passwords_only_where_they_belong():
             digest.session_keys(algorithm, bytes(16), bytes(16))
 
 
-def test_aka_versions():
+def test_aka_versions() -> None:
     assert [digest.aka_version(name) for name in ("SHA-256", "akav1-md5", "AKAV2-sha-512-256-SESS")] == [
         0,
         1,
@@ -282,11 +285,11 @@ def test_aka_versions():
         (("auth-int", "auth-conf"), "auth-int"),
     ],
 )
-def test_choice_of_qop(offered, chosen):
+def test_choice_of_qop(offered: Any, chosen: str | None) -> None:
     assert digest.choose_qop(offered) == chosen
 
 
-def test_only_unknown_qops():
+def test_only_unknown_qops() -> None:
     with pytest.raises(Malformed, match="qop"):
         digest.choose_qop("auth-conf")
 
@@ -295,18 +298,18 @@ def test_only_unknown_qops():
     "nonce",
     ["", "====", "abc", "A" * 41, "%" * 44, "é" * 44, "\ud800" * 44, base64.b64encode(bytes(31)).decode()],
 )
-def test_a_bad_nonce_is_malformed(nonce):
+def test_a_bad_nonce_is_malformed(nonce: str) -> None:
     with pytest.raises(Malformed, match="nonce"):
         digest.parse_nonce(nonce)
 
 
 @pytest.mark.parametrize("padding", ["", "=", "==", "==="])
-def test_padding_of_a_nonce_is_forgiven(padding):
+def test_padding_of_a_nonce_is_forgiven(padding: str) -> None:
     nonce = base64.b64encode(bytes(range(32))).decode().rstrip("=") + padding
     assert digest.parse_nonce(nonce) == (bytes(range(16)), bytes(range(16, 32)), b"")
 
 
-def test_authentication_info():
+def test_authentication_info() -> None:
     assert digest.authentication_info() == {}
     assert digest.authentication_info(nextnonce="n") == {"nextnonce": "n"}
     given = digest.authentication_info(nextnonce="n", rspauth="r", qop="auth", nc=1, cnonce="c")

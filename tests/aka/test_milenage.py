@@ -2,7 +2,9 @@
 
 import copy
 import pickle
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -14,20 +16,21 @@ VECTORS = vectors("milenage")
 SET1 = VECTORS["sets"][0]
 
 
-def by_id(name):
+def by_id(name: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("v", VECTORS[name], ids=[v["id"] for v in VECTORS[name]])
 
 
-def octets(v, *names):
+def octets(v: dict[str, Any], *names: str) -> list[bytes]:
     return [bytes.fromhex(v[name]) for name in names]
 
 
-def set1():
-    return Milenage(*octets(SET1, "K", "OPc")), *octets(SET1, "RAND", "SQN", "AMF")
+def set1() -> tuple[Milenage, bytes, bytes, bytes]:
+    k, opc, rand, sqn, amf = octets(SET1, "K", "OPc", "RAND", "SQN", "AMF")
+    return Milenage(k, opc), rand, sqn, amf
 
 
 @by_id("sets")
-def test_f1_to_f5_star(v):
+def test_f1_to_f5_star(v: dict[str, Any]) -> None:
     k, opc, rand, sqn, amf = octets(v, "K", "OPc", "RAND", "SQN", "AMF")
     m = Milenage(k, opc)
     assert m.f1(rand, sqn, amf).hex() == v["f1"]
@@ -40,13 +43,13 @@ def test_f1_to_f5_star(v):
 
 
 @by_id("sets")
-def test_op_is_bound_to_k(v):
+def test_op_is_bound_to_k(v: dict[str, Any]) -> None:
     k, op, opc = octets(v, "K", "OP", "OPc")
     assert Milenage.from_op(k, op).opc == opc
 
 
 @by_id("sets")
-def test_all_at_once_are_the_same_as_one_by_one(v):
+def test_all_at_once_are_the_same_as_one_by_one(v: dict[str, Any]) -> None:
     k, opc, rand, sqn, amf = octets(v, "K", "OPc", "RAND", "SQN", "AMF")
     m = Milenage(k, opc)
     assert [x.hex() for x in m.f1_to_f5(rand, sqn, amf)] == [v[f] for f in ("f1", "f2", "f3", "f4", "f5")]
@@ -54,7 +57,7 @@ def test_all_at_once_are_the_same_as_one_by_one(v):
 
 
 @by_id("sets")
-def test_derived_values(v):
+def test_derived_values(v: dict[str, Any]) -> None:
     k, opc, rand, sqn, amf = octets(v, "K", "OPc", "RAND", "SQN", "AMF")
     m, derived = Milenage(k, opc), v["derived"]
     vector = generate_vector(m, rand, sqn, amf)
@@ -66,7 +69,7 @@ def test_derived_values(v):
 
 
 @by_id("gsm")
-def test_gsm_milenage(v):
+def test_gsm_milenage(v: dict[str, Any]) -> None:
     k, opc, rand = octets(v, "Ki", "OPc", "RAND")
     res, ck, ik, _ = Milenage(k, opc).f2_to_f5(rand)
     assert c2(res).hex() == v["SRES1"]
@@ -75,7 +78,7 @@ def test_gsm_milenage(v):
 
 
 @by_id("auts")
-def test_auts(v):
+def test_auts(v: dict[str, Any]) -> None:
     k, opc, rand, auts = octets(v, "K", "OPc", "RAND", "AUTS")
     m = Milenage(k, opc)
     if not v["mac_ok"]:
@@ -87,7 +90,7 @@ def test_auts(v):
 
 
 BLOCK = bytes(16)
-TAKES_16_OCTETS = {
+TAKES_16_OCTETS: dict[str, Callable[[bytes], object]] = {
     "k": lambda wrong: Milenage(wrong, BLOCK),
     "opc": lambda wrong: Milenage(BLOCK, wrong),
     "op": lambda wrong: Milenage.from_op(BLOCK, wrong),
@@ -97,31 +100,32 @@ TAKES_16_OCTETS = {
 
 @pytest.mark.parametrize("length", [0, 15, 17, 32])
 @pytest.mark.parametrize("name", TAKES_16_OCTETS)
-def test_a_wrong_length_is_refused(name, length):
+def test_a_wrong_length_is_refused(name: str, length: int) -> None:
     with pytest.raises(Malformed, match=rf"{name} must be 16 octets, not {length}"):
         TAKES_16_OCTETS[name](bytes(length))
 
 
 @pytest.mark.parametrize("function", ["f1", "f1_star", "f1_to_f5"])
 @pytest.mark.parametrize(("sqn", "amf"), [(bytes(5), bytes(2)), (bytes(7), bytes(2)), (bytes(6), b"\0")])
-def test_a_wrong_sqn_or_amf_is_refused(function, sqn, amf):
+def test_a_wrong_sqn_or_amf_is_refused(function: str, sqn: bytes, amf: bytes) -> None:
     with pytest.raises(Malformed, match="must be"):
         getattr(Milenage(bytes(16), bytes(16)), function)(bytes(16), sqn, amf)
 
 
-def test_text_is_not_octets():
+def test_text_is_not_octets() -> None:
+    text: Any = "0123456789abcdef"
     with pytest.raises(Malformed, match="must be bytes"):
-        Milenage("0123456789abcdef", bytes(16))
+        Milenage(text, bytes(16))
     with pytest.raises(Malformed, match="must be bytes"):
-        Milenage(bytes(16), bytes(16)).f2("0123456789abcdef")
+        Milenage(bytes(16), bytes(16)).f2(text)
 
 
-def test_secrets_are_not_in_the_repr():
+def test_secrets_are_not_in_the_repr() -> None:
     m, *_ = set1()
     assert repr(m) == "Milenage()"
 
 
-def test_copies_are_equal_and_compute_the_same():
+def test_copies_are_equal_and_compute_the_same() -> None:
     m, rand, *_ = set1()
     for twin in (copy.copy(m), copy.deepcopy(m), pickle.loads(pickle.dumps(m))):
         assert twin == m
@@ -129,14 +133,14 @@ def test_copies_are_equal_and_compute_the_same():
         assert twin.f2(rand) == m.f2(rand)
 
 
-def test_a_changing_buffer_does_not_change_the_key():
-    buffer = bytearray(16)
+def test_a_changing_buffer_does_not_change_the_key() -> None:
+    buffer: Any = bytearray(16)
     m = Milenage(buffer, bytes(16))
     buffer[0] = 1
     assert m == Milenage(bytes(16), bytes(16))
 
 
-def test_threads_may_share_one_subscriber():
+def test_threads_may_share_one_subscriber() -> None:
     m, rand, sqn, amf = set1()
     expected = m.f1_to_f5(rand, sqn, amf)
     with ThreadPoolExecutor(4) as pool:

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -29,16 +30,16 @@ from imslab.errors import AkaError, MacFailure, Malformed
 VECTORS = vectors("sqn")
 
 
-def by_id(name):
+def by_id(name: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("v", VECTORS[name], ids=[v["id"] for v in VECTORS[name]])
 
 
-def octets(v, *names):
+def octets(v: dict[str, Any], *names: str) -> list[bytes]:
     return [bytes.fromhex(v[name]) for name in names]
 
 
 @by_id("auc")
-def test_auc(v):
+def test_auc(v: dict[str, Any]) -> None:
     k, opc, rand, amf = octets(v, "K", "OPc", "RAND", "AMF")
     m, sqn, ind_length = Milenage(k, opc), v["SQN"].to_bytes(6), v.get("ind_len", 5)
     assert split_sqn(sqn, ind_length)[1] == v["IND"]
@@ -67,7 +68,7 @@ VERDICTS = {
 
 
 @by_id("usim")
-def test_usim(v):
+def test_usim(v: dict[str, Any]) -> None:
     seq_ms = {int(ind): seq for ind, seq in v["seq_ms"].items()}
     array = SqnArray(seq_ms, v["ind_len"], v["delta"], v.get("L"))
     sqn = v["sqn"].to_bytes(6)
@@ -83,7 +84,7 @@ def test_usim(v):
 
 
 @by_id("auts")
-def test_auts(v):
+def test_auts(v: dict[str, Any]) -> None:
     k, opc, rand, sqn_ms, auts = octets(v, "K", "OPc", "RAND", "SQN_MS", "AUTS")
     m = Milenage(k, opc)
     assert generate_auts(m, rand, sqn_ms) == auts
@@ -97,60 +98,60 @@ def test_auts(v):
 
 
 @pytest.mark.parametrize(("seq", "verdict"), [(15, Freshness.ACCEPT), (16, Freshness.TOO_FAR)])
-def test_delta_is_the_greatest_jump(seq, verdict):
+def test_delta_is_the_greatest_jump(seq: int, verdict: Freshness) -> None:
     array = SqnArray({0: 10}, delta=5)
     assert array.check(join_sqn(seq, 1)) is verdict
 
 
 @pytest.mark.parametrize(("seq", "verdict"), [(6, Freshness.ACCEPT), (5, Freshness.TOO_OLD)])
-def test_age_limit_is_the_first_age_that_is_too_old(seq, verdict):
+def test_age_limit_is_the_first_age_that_is_too_old(seq: int, verdict: Freshness) -> None:
     array = SqnArray({0: 10}, age_limit=5)
     assert array.check(join_sqn(seq, 1)) is verdict
 
 
-def test_the_limits_look_at_the_highest_of_the_whole_array():
+def test_the_limits_look_at_the_highest_of_the_whole_array() -> None:
     array = SqnArray({0: 100, 1: 10}, delta=20)
     assert array.check(join_sqn(115, 1)) is Freshness.ACCEPT
 
 
-def test_no_limit():
+def test_no_limit() -> None:
     assert SqnArray(delta=None).check(b"\xff" * 6) is Freshness.ACCEPT
     assert SqnArray().check(b"\xff" * 6) is Freshness.TOO_FAR
     assert SqnArray().check(join_sqn(2**28, 0)) is Freshness.ACCEPT
 
 
-def test_the_array_has_a_slot_for_each_ind():
+def test_the_array_has_a_slot_for_each_ind() -> None:
     array = SqnArray().accept(join_sqn(7, 3)).accept(join_sqn(5, 4))
     assert dict(array.seq_ms) == {3: 7, 4: 5}
     assert array.check(join_sqn(6, 3)) is Freshness.STALE
     assert array.highest == join_sqn(7, 3)
 
 
-def test_of_two_equal_seq_the_higher_ind_is_highest():
+def test_of_two_equal_seq_the_higher_ind_is_highest() -> None:
     assert SqnArray({2: 9, 8: 9, 5: 9}).highest == join_sqn(9, 8)
 
 
-def test_accept_leaves_the_old_state_alone():
+def test_accept_leaves_the_old_state_alone() -> None:
     array = SqnArray()
     array.accept(join_sqn(1, 0))
     assert array == SqnArray()
     with pytest.raises(TypeError):
-        array.seq_ms[0] = 9
+        array.seq_ms[0] = 9  # type: ignore[index]
 
 
-def test_the_callers_mapping_is_copied():
+def test_the_callers_mapping_is_copied() -> None:
     mine = {0: 1}
     array = SqnArray(mine)
     mine[0] = 99
     assert array.seq_ms[0] == 1
 
 
-def test_from_highest():
+def test_from_highest() -> None:
     assert SqnArray.from_highest(join_sqn(77, 4)) == SqnArray({4: 77})
     assert SqnArray.from_highest(bytes(6), delta=None) == SqnArray(delta=None)
 
 
-def test_copies():
+def test_copies() -> None:
     array = SqnArray({1: 2}, 6, None, 7)
     for twin in (copy.copy(array), copy.deepcopy(array), pickle.loads(pickle.dumps(array))):
         assert twin == array
@@ -171,25 +172,25 @@ def test_copies():
     ],
     ids=str,
 )
-def test_an_array_that_does_not_fit_is_malformed(wrong):
+def test_an_array_that_does_not_fit_is_malformed(wrong: Any) -> None:
     with pytest.raises(Malformed):
         SqnArray(**wrong)
 
 
 @pytest.mark.parametrize("length", [0, 5, 7])
-def test_sqn_has_6_octets(length):
+def test_sqn_has_6_octets(length: int) -> None:
     with pytest.raises(Malformed, match="6 octets"):
         SqnArray().check(bytes(length))
 
 
 @given(st.integers(0, 2**48 - 1), st.integers(0, 16))
-def test_split_and_join(value, ind_length):
+def test_split_and_join(value: int, ind_length: int) -> None:
     sqn = value.to_bytes(6)
     assert join_sqn(*split_sqn(sqn, ind_length), ind_length) == sqn
 
 
 @given(st.lists(st.integers(0, 2**48 - 1), max_size=30))
-def test_no_sqn_is_accepted_twice(values):
+def test_no_sqn_is_accepted_twice(values: list[int]) -> None:
     array, accepted = SqnArray(delta=None), []
     for value in values + values:
         sqn = value.to_bytes(6)
@@ -202,7 +203,7 @@ def test_no_sqn_is_accepted_twice(values):
 # ---- the AuC side
 
 
-def run(generator, *times, ind=None):
+def run(generator: Any, *times: float, ind: int | None = None) -> list[tuple[int, int]]:
     given_out = []
     for now in times:
         sqn, generator = generator.next(ind, now=now)
@@ -210,29 +211,29 @@ def run(generator, *times, ind=None):
     return given_out
 
 
-def test_counter():
+def test_counter() -> None:
     assert run(CounterGenerator(), 0, 0, 0) == [(1, 1), (2, 2), (3, 3)]
     assert run(CounterGenerator(), 0, 0, ind=9) == [(1, 9), (2, 9)]
     assert run(CounterGenerator(31), 0) == [(1, 0)]
 
 
-def test_time_based():
+def test_time_based() -> None:
     assert run(TimeGenerator(), 1.0, 2.0) == [(10, 1), (20, 2)]
     assert run(TimeGenerator(dif=100), 1.0) == [(110, 1)]
     assert run(TimeGenerator(unit=1.0), 7.9) == [(7, 1)]
 
 
-def test_a_clock_that_stands_or_goes_back_still_counts():
+def test_a_clock_that_stands_or_goes_back_still_counts() -> None:
     assert [seq for seq, _ in run(TimeGenerator(), 1.0, 1.0, 0.5, 1.2)] == [10, 11, 12, 13]
 
 
-def test_time_based_resynchronisation_keeps_the_distance_to_the_clock():
+def test_time_based_resynchronisation_keeps_the_distance_to_the_clock() -> None:
     generator = TimeGenerator().resynchronise(join_sqn(500, 3), 8, now=10.0)
     assert generator.dif == 400
     assert run(generator, 10.0, 20.0) == [(501, 8), (600, 9)]
 
 
-def test_partly_time_based():
+def test_partly_time_based() -> None:
     p = 2**24
     assert run(PartlyTimeGenerator(), 5.0, 9.0) == [(5, 1), (9, 2)]
     # at most d vectors in d clock units: count, and do not go back
@@ -252,13 +253,13 @@ def test_partly_time_based():
         (3, 252, 4),  # (ii)  SEQ2 + p - D + 1 <= GLC: count
     ],
 )
-def test_the_three_cases_of_annex_c_1_1_1(seq2, glc, seq):
+def test_the_three_cases_of_annex_c_1_1_1(seq2: int, glc: int, seq: int) -> None:
     generator = PartlyTimeGenerator(seq2 << 5, seq2_length=8, d=8)
     assert run(generator, float(glc), ind=0) == [(seq, 0)]
 
 
 @pytest.mark.parametrize("make", [CounterGenerator, TimeGenerator, PartlyTimeGenerator])
-def test_after_auts_the_card_accepts(make):
+def test_after_auts_the_card_accepts(make: Any) -> None:
     card = SqnArray({7: 10**6}, delta=None)
     generator = make().resynchronise(card.highest, 7)
     sqn, _ = generator.next(7)
@@ -267,7 +268,7 @@ def test_after_auts_the_card_accepts(make):
 
 @pytest.mark.parametrize("make", [CounterGenerator, TimeGenerator, PartlyTimeGenerator])
 @given(times=st.lists(st.floats(0, 1e9), max_size=20))
-def test_a_card_accepts_every_sqn_of_one_generator(make, times):
+def test_a_card_accepts_every_sqn_of_one_generator(make: Any, times: list[float]) -> None:
     generator, array = make(), SqnArray(delta=None)
     for now in times:
         sqn, generator = generator.next(now=now)
@@ -275,20 +276,20 @@ def test_a_card_accepts_every_sqn_of_one_generator(make, times):
 
 
 @pytest.mark.parametrize("make", [CounterGenerator, TimeGenerator, PartlyTimeGenerator])
-def test_the_last_sqn_is_the_end(make):
+def test_the_last_sqn_is_the_end(make: Any) -> None:
     with pytest.raises(AkaError):
         make(sqn_he=2**48 - 1).next()
 
 
 @pytest.mark.parametrize("make", [CounterGenerator, TimeGenerator, PartlyTimeGenerator])
 @pytest.mark.parametrize("wrong", [{"sqn_he": -1}, {"sqn_he": 2**48}, {"ind_length": 99}])
-def test_a_generator_that_does_not_fit_is_malformed(make, wrong):
+def test_a_generator_that_does_not_fit_is_malformed(make: Any, wrong: Any) -> None:
     with pytest.raises(Malformed):
         make(**wrong)
 
 
 @pytest.mark.parametrize("make", [CounterGenerator, TimeGenerator, PartlyTimeGenerator])
-def test_an_ind_that_does_not_fit_is_malformed(make):
+def test_an_ind_that_does_not_fit_is_malformed(make: Any) -> None:
     with pytest.raises(Malformed, match="IND"):
         make().next(32)
     with pytest.raises(Malformed, match="IND"):
@@ -298,6 +299,6 @@ def test_an_ind_that_does_not_fit_is_malformed(make):
 @pytest.mark.parametrize(
     "wrong", [{"unit": 0}, {"seq2_length": 0}, {"seq2_length": 43}, {"d": 0}, {"d": 2**24}]
 )
-def test_a_clock_that_does_not_fit_is_malformed(wrong):
+def test_a_clock_that_does_not_fit_is_malformed(wrong: Any) -> None:
     with pytest.raises(Malformed):
         PartlyTimeGenerator(**wrong)

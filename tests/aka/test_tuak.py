@@ -1,5 +1,7 @@
 """TUAK against TS 35.232 and TS 35.233, and Keccak under it."""
 
+from typing import Any
+
 import pytest
 
 from imslab.aka import Tuak, generate_auts, generate_vector, open_autn, open_auts
@@ -9,20 +11,24 @@ from imslab.errors import Malformed
 
 VECTORS = vectors("tuak")
 sets = pytest.mark.parametrize("v", VECTORS["sets"], ids=[v["id"] for v in VECTORS["sets"]])
-LENGTHS = ("mac_bits", "res_bits", "ck_bits", "ik_bits")
 
 
-def octets(v, *names):
+def octets(v: dict[str, Any], *names: str) -> list[bytes]:
     return [bytes.fromhex(v[name]) for name in names]
 
 
-def tuak(v):
+def lengths(v: dict[str, Any]) -> tuple[int, int, int, int, int]:
+    mac, res, ck, ik = (v[name] // 8 for name in ("mac_bits", "res_bits", "ck_bits", "ik_bits"))
+    return mac, res, ck, ik, v["keccak_iterations"]
+
+
+def tuak(v: dict[str, Any]) -> Tuak:
     k, topc = octets(v, "K", "TOPc")
-    return Tuak(k, topc, *(v[name] // 8 for name in LENGTHS), v["keccak_iterations"])
+    return Tuak(k, topc, *lengths(v))
 
 
 @sets
-def test_f1_to_f5_star(v):
+def test_f1_to_f5_star(v: dict[str, Any]) -> None:
     rand, sqn, amf = octets(v, "RAND", "SQN", "AMF")
     m = tuak(v)
     assert m.f1(rand, sqn, amf).hex() == v["f1"]
@@ -36,14 +42,13 @@ def test_f1_to_f5_star(v):
 
 
 @sets
-def test_top_is_bound_to_k(v):
+def test_top_is_bound_to_k(v: dict[str, Any]) -> None:
     k, top, topc = octets(v, "K", "TOP", "TOPc")
-    lengths = [v[name] // 8 for name in LENGTHS]
-    assert Tuak.from_top(k, top, *lengths, v["keccak_iterations"]).topc == topc
+    assert Tuak.from_top(k, top, *lengths(v)).topc == topc
 
 
 @sets
-def test_autn_and_auts_carry_the_first_8_octets_of_the_mac(v):
+def test_autn_and_auts_carry_the_first_8_octets_of_the_mac(v: dict[str, Any]) -> None:
     rand, sqn, amf = octets(v, "RAND", "SQN", "AMF")
     m = tuak(v)
     vector = generate_vector(m, rand, sqn, amf)
@@ -54,17 +59,17 @@ def test_autn_and_auts_carry_the_first_8_octets_of_the_mac(v):
     assert open_auts(m, rand, auts) == sqn
 
 
-def test_iterations_change_topc():
+def test_iterations_change_topc() -> None:
     assert Tuak.from_top(bytes(16), bytes(32)).topc != Tuak.from_top(bytes(16), bytes(32), iterations=2).topc
 
 
 @pytest.mark.parametrize("v", VECTORS["keccak"], ids=[v["id"] for v in VECTORS["keccak"]])
-def test_keccak(v):
+def test_keccak(v: dict[str, Any]) -> None:
     assert keccak_f1600(bytes.fromhex(v["input"])).hex() == v["output"]
 
 
 @pytest.mark.parametrize("length", [0, 199, 201])
-def test_keccak_takes_200_octets(length):
+def test_keccak_takes_200_octets(length: int) -> None:
     with pytest.raises(Malformed, match="200 octets"):
         keccak_f1600(bytes(length))
 
@@ -83,18 +88,18 @@ def test_keccak_takes_200_octets(length):
     ],
     ids=lambda wrong: next(iter(wrong)),
 )
-def test_a_wrong_length_is_refused(wrong):
+def test_a_wrong_length_is_refused(wrong: Any) -> None:
     with pytest.raises(Malformed, match=f"{next(iter(wrong))} must be"):
         Tuak(**{"k": bytes(16), "topc": bytes(32)} | wrong)
 
 
 @pytest.mark.parametrize("function", ["f2", "f3", "f4", "f5", "f5_star", "f2_to_f5"])
-def test_a_wrong_rand_is_refused(function):
+def test_a_wrong_rand_is_refused(function: str) -> None:
     with pytest.raises(Malformed, match="rand must be 16 octets"):
         getattr(Tuak(bytes(16), bytes(32)), function)(bytes(15))
 
 
-def test_secrets_are_not_in_the_repr():
+def test_secrets_are_not_in_the_repr() -> None:
     shown = repr(Tuak(b"K" * 16, b"T" * 32))
     assert "K" * 4 not in shown
     assert "TTTT" not in shown

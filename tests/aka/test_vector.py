@@ -1,8 +1,11 @@
 """Authentication vectors and the USIM's checks, in the order of TS 33.102, section 6.3.3."""
 
+from typing import Any
+
 import pytest
 
 from imslab.aka import (
+    AkaFunctions,
     AuthenticationVector,
     Milenage,
     SqnArray,
@@ -25,11 +28,11 @@ M = Milenage(b"\x01" * 16, b"\x02" * 16)
 RAND = b"\x03" * 16
 
 
-def flipped(octets, position):
+def flipped(octets: bytes, position: int) -> bytes:
     return octets[:position] + bytes([octets[position] ^ 1]) + octets[position + 1 :]
 
 
-def test_the_parts_of_autn():
+def test_the_parts_of_autn() -> None:
     vector = generate_vector(M, RAND, join_sqn(9, 1), b"\x80\0")
     assert vector.sqn_xor_ak + vector.amf + vector.mac_a == vector.autn
     assert [len(part) for part in (vector.sqn_xor_ak, vector.amf, vector.mac_a)] == [6, 2, 8]
@@ -37,19 +40,19 @@ def test_the_parts_of_autn():
 
 
 @pytest.mark.parametrize("position", range(16))
-def test_every_octet_of_autn_is_covered(position):
+def test_every_octet_of_autn_is_covered(position: int) -> None:
     vector = generate_vector(M, RAND, join_sqn(9, 1))
     with pytest.raises(MacFailure):
         open_autn(M, RAND, flipped(vector.autn, position))
 
 
 @pytest.mark.parametrize("position", range(14))
-def test_every_octet_of_auts_is_covered(position):
+def test_every_octet_of_auts_is_covered(position: int) -> None:
     with pytest.raises(MacFailure):
         open_auts(M, RAND, flipped(generate_auts(M, RAND, join_sqn(9, 1)), position))
 
 
-def test_auts_belongs_to_one_challenge():
+def test_auts_belongs_to_one_challenge() -> None:
     auts = generate_auts(M, RAND, join_sqn(9, 1))
     with pytest.raises(MacFailure):
         open_auts(M, bytes(16), auts)
@@ -58,14 +61,14 @@ def test_auts_belongs_to_one_challenge():
 @pytest.mark.parametrize(
     "m", [M, Tuak(bytes(16), bytes(32)), Xor3g(bytes(16))], ids=["milenage", "tuak", "xor"]
 )
-def test_the_card_answers_what_the_network_expects(m):
+def test_the_card_answers_what_the_network_expects(m: AkaFunctions) -> None:
     vector = generate_vector(m, RAND, join_sqn(9, 1))
     answer, array = authenticate(m, SqnArray(), RAND, vector.autn)
     assert (answer.res, answer.ck, answer.ik) == (vector.xres, vector.ck, vector.ik)
     assert array == SqnArray({1: 9})
 
 
-def test_a_stale_sqn_gives_auts_with_the_highest_sqn():
+def test_a_stale_sqn_gives_auts_with_the_highest_sqn() -> None:
     vector = generate_vector(M, RAND, join_sqn(9, 1))
     with pytest.raises(SyncFailure) as failure:
         authenticate(M, SqnArray({1: 9, 4: 20}), RAND, vector.autn)
@@ -76,7 +79,7 @@ SYNC = [v for v in vectors("isim_files")["authenticate_kat"] if "card_sqn_ms" in
 
 
 @pytest.mark.parametrize("v", SYNC, ids=[v["id"] for v in SYNC])
-def test_mac_is_checked_before_sqn(v):
+def test_mac_is_checked_before_sqn(v: dict[str, Any]) -> None:
     k, opc, rand, autn, sqn_ms = (bytes.fromhex(v[n]) for n in ("K", "OPc", "rand", "autn", "card_sqn_ms"))
     array = SqnArray.from_highest(sqn_ms, delta=None)
     if v["sw"] == "9862":
@@ -88,7 +91,7 @@ def test_mac_is_checked_before_sqn(v):
     assert failure.value.auts.hex() == v["auts"]
 
 
-def test_a_real_card():
+def test_a_real_card() -> None:
     v = next(v for v in vectors("isim_files")["authenticate_kat"] if v["id"] == "auth-real-sysmoISIM-SJA5")
     k, op, rand, autn = (bytes.fromhex(v[name]) for name in ("K", "OP", "rand", "autn"))
     answer, _ = authenticate(functions_for("milenage", k, op=op), SqnArray(), rand, autn)
@@ -96,7 +99,7 @@ def test_a_real_card():
     assert c3(answer.ck, answer.ik).hex() == v["kc"]
 
 
-def test_no_secret_in_a_repr():
+def test_no_secret_in_a_repr() -> None:
     vector = generate_vector(M, RAND, bytes(6))
     answer, _ = authenticate(M, SqnArray(), RAND, generate_vector(M, RAND, join_sqn(1, 0)).autn)
     assert repr(vector) == f"AuthenticationVector(rand={RAND!r}, autn={vector.autn!r})"
@@ -107,15 +110,21 @@ WRONG = {"rand": 15, "autn": 17, "xres": 3, "ck": 24, "ik": 8}
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_a_vector_with_a_wrong_length_is_malformed(name):
-    right = {"rand": bytes(16), "autn": bytes(16), "xres": bytes(8), "ck": bytes(16), "ik": bytes(16)}
+def test_a_vector_with_a_wrong_length_is_malformed(name: str) -> None:
+    right: dict[str, Any] = {
+        "rand": bytes(16),
+        "autn": bytes(16),
+        "xres": bytes(8),
+        "ck": bytes(16),
+        "ik": bytes(16),
+    }
     with pytest.raises(Malformed, match=f"{name} must be"):
         AuthenticationVector(**right | {name: bytes(WRONG[name])})
     with pytest.raises(Malformed, match="xres must be"):
         AuthenticationVector(**right | {"xres": bytes(33)})
 
 
-def test_wrong_lengths_are_malformed():
+def test_wrong_lengths_are_malformed() -> None:
     with pytest.raises(Malformed, match="autn must be 16"):
         open_autn(M, RAND, bytes(15))
     with pytest.raises(Malformed, match="auts must be 14"):
@@ -135,11 +144,11 @@ def test_wrong_lengths_are_malformed():
         ("01" * 16, "00000000"),
     ],
 )
-def test_c2_takes_res_of_any_length(res, sres):
+def test_c2_takes_res_of_any_length(res: str, sres: str) -> None:
     assert c2(bytes.fromhex(res)).hex() == sres
 
 
-def test_conversions_refuse_what_gsm_cannot_use():
+def test_conversions_refuse_what_gsm_cannot_use() -> None:
     with pytest.raises(Malformed, match="res must be"):
         c2(bytes(17))
     with pytest.raises(Malformed, match="res must be"):
@@ -150,7 +159,7 @@ def test_conversions_refuse_what_gsm_cannot_use():
         c3(bytes(16), bytes(32))
 
 
-def test_choice_of_algorithm():
+def test_choice_of_algorithm() -> None:
     k, value = bytes(16), bytes(range(16))
     assert functions_for("Milenage", k, opc=value) == Milenage(k, value)
     assert functions_for("milenage", k, op=value) == Milenage.from_op(k, value)
@@ -171,6 +180,6 @@ def test_choice_of_algorithm():
         ("comp128", {"opc": bytes(16)}),
     ],
 )
-def test_a_choice_that_cannot_be_made_is_malformed(algorithm, given):
+def test_a_choice_that_cannot_be_made_is_malformed(algorithm: str, given: dict[str, Any]) -> None:
     with pytest.raises(Malformed):
         functions_for(algorithm, bytes(16), **given)
