@@ -17,7 +17,6 @@ from imslab.ims.cx import (
     SCHEME,
     Answer,
     Assignment,
-    CxExchange,
     MultimediaAuthAnswer,
     MultimediaAuthRequest,
     Request,
@@ -60,6 +59,10 @@ class Peers:
     realm: str
 
 
+_REALM = "ims.mnc001.mcc001.3gppnetwork.org"
+LAB = Peers(f"scscf.{_REALM}", f"hss.{_REALM}", _REALM)
+
+
 @dataclass(frozen=True, slots=True)
 class CxMessage:
     """One Diameter message, read.
@@ -86,13 +89,14 @@ class CxMessage:
         return f"{known}{'R' if self.is_request else 'A'}" if known else f"command {self.command}"
 
 
-def encode_exchange(exchange: CxExchange, peers: Peers, identifier: int) -> tuple[bytes, bytes]:
-    """Return request and answer of an exchange; ``identifier`` (32 bits) ties them together."""
-    question = encode_request(exchange.request, peers, session=exchange.session, identifier=identifier)
-    answer = encode_answer(
-        exchange.answer, exchange.request, peers, session=exchange.session, identifier=identifier
-    )
-    return question, answer
+def encode(request: Request, answer: Answer, identifier: int, peers: Peers = LAB) -> tuple[bytes, bytes]:
+    """Return the octets of a question and of its answer.
+
+    ``identifier`` (32 bits) ties the two together, and makes their Session-Id (RFC 6733, 8.8).
+    """
+    session = f"{peers.scscf};0;{identifier}"
+    question = encode_request(request, peers, session=session, identifier=identifier)
+    return question, encode_answer(answer, request, peers, session=session, identifier=identifier)
 
 
 def encode_request(request: Request, peers: Peers, *, session: str, identifier: int) -> bytes:
