@@ -92,7 +92,7 @@ $(STAMP): pyproject.toml requirements.lock
 	  uv pip install --quiet --python $(RUN) --no-deps --no-build-isolation --editable .; \
 	else \
 	  if [ -n "$(PYTHON)" ] || ! good || ! $(RUN) -m pip --version > /dev/null 2>&1; then "$$python" -m venv --clear $(VENV); fi; \
-	  $(RUN) -m pip install --quiet --require-hashes --no-deps -r requirements.lock; \
-	  $(RUN) -m pip install --quiet --no-deps --no-build-isolation --editable .; \
+	  $(RUN) -m pip install --quiet --quiet --require-hashes --no-deps -r requirements.lock; \
+	  $(RUN) -m pip install --quiet --quiet --no-deps --no-build-isolation --editable .; \
 	fi; \
 	printf '%s\n' "$(CURDIR)" > $(STAMP)
