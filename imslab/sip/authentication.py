@@ -14,7 +14,11 @@ from imslab.errors import Malformed
 from imslab.sip.syntax import QUOTED_STRING, TOKEN, Params, quote, split_list, unique, unquote, write_value
 
 _PARAM = rf"({TOKEN})[ \t]*=[ \t]*(?:({QUOTED_STRING})|([^\s\",=][^\s\",]*))"
+_Scheme = tuple[str, str, list[tuple[str, str | None]]]  # scheme, token68, parameters
+
 _PARAMETER = re.compile(_PARAM, re.DOTALL)
+_ELEMENT = re.compile(rf"[ \t]*+{_PARAM}[ \t]*+(?:,|$)", re.DOTALL)
+_ONE_SCHEME = re.compile(rf"({TOKEN})[ \t]++(?>{_PARAM}[ \t]*+(?:,[ \t]*+(?!$)|$))++", re.DOTALL)
 _SCHEME_AND_PARAMETER = re.compile(rf"({TOKEN})[ \t]+{_PARAM}", re.DOTALL)
 _SCHEME_ALONE = re.compile(rf"({TOKEN})(?:[ \t]+([A-Za-z0-9\-._~+/]+=*))?")
 
@@ -59,7 +63,7 @@ class _Authentication:
     def parse_all(cls, text: str) -> tuple[Self, ...]:
         """Read all challenges in one header row, or raise Malformed."""
         return tuple(
-            cls(scheme, unique(pairs), token68) for scheme, token68, pairs in _schemes(split_list(text))
+            cls(scheme, unique(pairs), token68) for scheme, token68, pairs in _plain(text) or _schemes(text)
         )
 
     @property
@@ -254,16 +258,28 @@ def _write(params: Params, quoted_too: frozenset[str]) -> str:
     return ", ".join(pieces)
 
 
-def _schemes(pieces: list[str]) -> list[tuple[str, str, list[tuple[str, str | None]]]]:
+def _plain(text: str) -> list[_Scheme] | None:
+    # The usual case: one scheme with parameters, checked as a whole, then split. None for anything else.
+    match = _ONE_SCHEME.fullmatch(text)
+    if match is None:
+        return None
+    found = _ELEMENT.findall(text, match.end(1))
+    return [
+        (match[1], "", [(name.lower(), unquote(quoted) if quoted else bare) for name, quoted, bare in found])
+    ]
+
+
+def _schemes(text: str) -> list[_Scheme]:
     # An element with "token SP token=" opens a new challenge; "token=" alone belongs to the last one.
-    found: list[tuple[str, str, list[tuple[str, str | None]]]] = []
-    for piece in pieces:
+    found: list[_Scheme] = []
+    for piece in split_list(text):
         if match := _PARAMETER.fullmatch(piece):
             if not found:
                 raise Malformed("a parameter before its scheme", expected="Digest name=value, ...")
-            found[-1][2].append((match[1], unquote(match[2]) if match[2] else match[3]))
+            found[-1][2].append((match[1].lower(), unquote(match[2]) if match[2] else match[3]))
         elif match := _SCHEME_AND_PARAMETER.fullmatch(piece):
-            found.append((match[1], "", [(match[2], unquote(match[3]) if match[3] else match[4])]))
+            pair = match[2].lower(), unquote(match[3]) if match[3] else match[4]
+            found.append((match[1], "", [pair]))
         elif match := _SCHEME_ALONE.fullmatch(piece):
             found.append((match[1], match[2] or "", []))
         else:
@@ -276,4 +292,4 @@ def _parameter(piece: str) -> tuple[str, str | None]:
     match = _PARAMETER.fullmatch(piece)
     if match is None:
         raise Malformed("bad Authentication-Info", expected='name="value", ...')
-    return match[1], unquote(match[2]) if match[2] else match[3]
+    return match[1].lower(), unquote(match[2]) if match[2] else match[3]

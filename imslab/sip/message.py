@@ -349,6 +349,17 @@ class Message:
         kept = [(known, rest, f"{_name(line)}: {rest}")] if rest else []
         return self._edited([*self._rows[:at], *kept, *self._rows[at + 1 :]], known)
 
+    def replace_first(self, name: str, value: object) -> Self:
+        """Return a copy with ``value`` in the place of the first value of ``name``, which must be there."""
+        row = _row(name, value)
+        at = self._first(row[0])
+        if at is None:
+            raise Malformed(f"there is no {name} to replace")
+        old = self._rows[at][1]
+        rest = old[first_comma(old) + 1 :].strip(" \t")
+        kept = [_row(name, rest)] if rest else []
+        return self._edited([*self._rows[:at], row, *kept, *self._rows[at + 1 :]], row[0])
+
     def with_uri(self, uri: Uri | str) -> Self:
         """Return a copy of a request with another Request-URI."""
         start = f"{self.method} {uri} SIP/2.0"
@@ -365,7 +376,7 @@ class Message:
     def seen_from(self, host: str, port: int) -> Self:
         """Return a request whose top Via says where it came from (RFC 3261, 18.2.1; RFC 3581, 4)."""
         marked = self.via.seen_from(host, port)
-        return self if marked is self.via else self.drop_first("Via").prepend("Via", marked)
+        return self if marked is self.via else self.replace_first("Via", marked)
 
     def _first(self, known: str) -> int | None:
         return next((at for at, row in enumerate(self._rows) if row[0] == known), None)

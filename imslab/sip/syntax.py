@@ -27,6 +27,8 @@ _PIECE = re.compile(rf'(?:[^",<]++|{QUOTED_STRING}|<[^<>]*+>)*+', re.DOTALL)
 _PARAMETER = re.compile(
     rf"[ \t]*;[ \t]*([^\s;,=\"<>]+)(?:[ \t]*=[ \t]*(?:({QUOTED_STRING})|([^\s;,\"<>]+)))?[ \t]*", re.DOTALL
 )
+# The usual case, without spaces and quotes: checked as a whole, then split.
+_PLAIN_PARAMETERS = re.compile(r"(?:;[^\s;,=\"<>]++(?:=[^\s;,\"<>]++)?+)*+")
 _BARE_VALUE = re.compile(rf"(?:[{TCHAR}:]|\[[0-9A-Fa-f:.]+\])+")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _TO_ESCAPE = re.compile(r'["\\]')
@@ -47,8 +49,9 @@ class Params(dict[str, str | None]):
     __slots__ = ()
 
     def __init__(self, pairs: Mapping[str, str | None] | Iterable[tuple[str, str | None]] = ()) -> None:
-        items = pairs.items() if isinstance(pairs, Mapping) else pairs
-        super().__init__((name.lower(), value) for name, value in items)
+        if pairs:
+            items = pairs.items() if isinstance(pairs, Mapping) else pairs
+            super().__init__([(name.lower(), value) for name, value in items])
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(frozenset(self.items()))
@@ -117,6 +120,8 @@ def write_value(value: str) -> str:
 
 def number(name: str, text: str, highest: int = MAX_UINT32) -> int:
     """Return the decimal ``text``, or raise Malformed unless it lies in 0..``highest``."""
+    if len(text) < 11 and text.isascii() and text.isdigit() and int(text) <= highest:
+        return int(text)
     match = _DIGITS.fullmatch(text)
     if match is None or int(match[1]) > highest:
         raise Malformed(f"{name} is not a number in range", expected=f"0 to {highest}")
@@ -159,20 +164,28 @@ def parameters(text: str, position: int = 0) -> Params:
     """Parse ``;name=value`` from ``position`` to the end; a name twice, or anything else, is Malformed."""
     if position == len(text):
         return NO_PARAMS
+    if _PLAIN_PARAMETERS.fullmatch(text, position):
+        return unique([_plain(piece) for piece in text[position + 1 :].split(";")])
     pairs: list[tuple[str, str | None]] = []
     while position < len(text):
         match = _PARAMETER.match(text, position)
         if match is None:
             raise Malformed("bad parameter", offset=position, expected=";name or ;name=value")
         name, quoted, bare = match.groups()
-        pairs.append((name, unquote(quoted) if quoted else bare))
+        pairs.append((name.lower(), unquote(quoted) if quoted else bare))
         position = match.end()
     return unique(pairs)
 
 
+def _plain(piece: str) -> tuple[str, str | None]:
+    name, equals, value = piece.partition("=")
+    return name.lower(), value if equals else None
+
+
 def unique(pairs: list[tuple[str, str | None]]) -> Params:
-    """Return ``pairs`` as Params; the same name twice is Malformed (RFC 3261, 7.3.1)."""
-    found = Params(pairs)
+    """Return ``pairs`` (names in lower case) as Params; a name twice is Malformed (RFC 3261, 7.3.1)."""
+    found = Params()
+    dict.update(found, pairs)
     if len(found) != len(pairs):
         raise Malformed("a parameter stands twice")
     return found
