@@ -16,6 +16,7 @@ from imslab.capture.reassemble import Chunk, Endpoint, Stream, first_words, stre
 from imslab.errors import Malformed
 from imslab.sip import Message, StreamFramer, datagram
 from imslab.sip.limits import BadMessage
+from imslab.sip.websocket import FrameReader, sip_message
 
 _TOKEN = rb"[A-Za-z0-9.!%*_+`'~-]+"
 _START = re.compile(rb"[\r\n]*(?:SIP/2\.0 \d{3}|" + _TOKEN + rb" +[^\r\n]{1,4000}? +SIP/2\.0\s*?\r?\n)")
@@ -100,8 +101,36 @@ def _opens_websocket(capture: CaptureFile, index: Index, row: int) -> bool:
 
 
 class WebSocketReader:
+    """Reads one direction of a WebSocket: the HTTP head, then frames with one SIP message in each."""
+
+    def __init__(self) -> None:
+        self._head = bytearray()
+        self._frames: FrameReader | None = None
+
     def receive(self, octets: bytes) -> list[Message]:
-        return []
+        """Take octets, return the messages they complete; raise Malformed when the frames are broken.
+
+        A message that is no SIP raises BadMessage; ``complete`` holds those before it.
+        """
+        if self._frames is None:
+            self._head += octets
+            head, end, octets = bytes(self._head).partition(b"\r\n\r\n")
+            if not end:
+                return []
+            self._frames = FrameReader(deflate=b"permessage-deflate" in head.lower())
+        found: list[Message] = []
+        for frame in self._frames.receive(octets):
+            if not frame.opcode.is_control and looks_like_sip(frame.payload):
+                found += self._message(frame.payload, found)
+        return found
+
+    def _message(self, payload: bytes, before: list[Message]) -> list[Message]:
+        try:
+            message = sip_message(payload)
+        except BadMessage as error:
+            error.complete = before
+            raise
+        return [message] if message is not None else []
 
 
 class _Reader:
