@@ -124,7 +124,10 @@ def _finish(link: Link, apdu: bytes, data: bytes, sw: int) -> tuple[bytes, int]:
         data += more
         if len(data) > _MOST_RESPONSE or (not more and sw >> 8 == 0x61):
             raise CardError(
-                "the card announces more and more data", sw1=sw >> 8, sw2=sw & 0xFF, meaning="61xx without an end"
+                "the card announces more and more data",
+                sw1=sw >> 8,
+                sw2=sw & 0xFF,
+                meaning="61xx without an end",
             )
     return data, sw
 
@@ -151,12 +154,16 @@ def _ask(link: Link, apdu: bytes) -> tuple[bytes, int]:
     except _GONE as error:
         raise CardGone(f"the card went away during {_described(apdu)}: {type(error).__name__}") from error
     if len(response) < 2:
-        raise CardGone(f"the card answered {_described(apdu)} with {len(response)} octets, and no status word")
+        raise CardGone(
+            f"the card answered {_described(apdu)} with {len(response)} octets, and no status word"
+        )
     return bytes(response[:-2]), response[-2] << 8 | response[-1]
 
 
 def _described(apdu: bytes) -> str:
     # Only the header: the data of VERIFY and of UPDATE may be secret.
-    from imslab.uicc.narrator import explain_apdu  # narrator knows file names; a link does without it until now
+    from imslab.uicc.narrator import (
+        explain_apdu,
+    )  # narrator knows file names; a link does without it until now
 
     return f"{explain_apdu(apdu)} ({apdu[:5].hex()}{'...' if len(apdu) > 5 else ''})"

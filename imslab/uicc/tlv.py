@@ -55,7 +55,9 @@ def read(octets: bytes, at: int = 0) -> tuple[Tlv, int]:
     length, start = read_length(octets, after_tag)
     end = start + length
     if end > len(octets):
-        raise Malformed(f"TLV {tag:X} is cut", offset=start, expected=f"{length} octets, not {len(octets) - start}")
+        raise Malformed(
+            f"TLV {tag:X} is cut", offset=start, expected=f"{length} octets, not {len(octets) - start}"
+        )
     return Tlv(tag, bytes(octets[start:end])), end
 
 
@@ -115,7 +117,8 @@ def parse_nested(octets: bytes, depth: int = _MAX_DEPTH) -> tuple[Nested, ...]:
     if depth <= 0:
         raise Malformed(f"data objects nested deeper than {_MAX_DEPTH}")
     return tuple(
-        Nested(tag, value, parse_nested(value, depth - 1) if is_constructed(tag) else ()) for tag, value in parse(octets)
+        Nested(tag, value, parse_nested(value, depth - 1) if is_constructed(tag) else ())
+        for tag, value in parse(octets)
     )
 
 

@@ -73,7 +73,10 @@ class AccessRules(ElementaryFile):
             "8001019000800102a406830101950108",
             {"rules": (Rule(READ, ALWAYS), Rule(UPDATE, needs(PIN1)))},
         ),
-        ("80010397008001189000", {"rules": (Rule(READ | UPDATE, NEVER), Rule(DEACTIVATE | ACTIVATE, ALWAYS))}),
+        (
+            "80010397008001189000",
+            {"rules": (Rule(READ | UPDATE, NEVER), Rule(DEACTIVATE | ACTIVATE, ALWAYS))},
+        ),
         (
             "800101a010a406830101950108a40683010a950108",
             {"rules": (Rule(READ, needs(PIN1, ADM1)),)},
@@ -124,10 +127,14 @@ def _condition(tag: int, value: bytes, depth: int = 4) -> Condition:
     if tag == _KEY:
         reference = tlv.first(tlv.parse(value), _KEY_REFERENCE)
         if reference is None or len(reference) != 1:
-            raise Malformed("EF.ARR: a control reference template without a key reference", expected="tag 83, 1 octet")
+            raise Malformed(
+                "EF.ARR: a control reference template without a key reference", expected="tag 83, 1 octet"
+            )
         return needs(reference[0])
     if tag not in (_OR, _AND) or not depth:
-        raise Malformed(f"EF.ARR: condition with tag {tag:X}", expected="90, 97, A4, A0 or AF, not nested deeply")
+        raise Malformed(
+            f"EF.ARR: condition with tag {tag:X}", expected="90, 97, A4, A0 or AF, not nested deeply"
+        )
     parts = [_condition(inner, content, depth - 1) for inner, content in tlv.parse(value)]
     return _any_of(parts) if tag == _OR else _all_of(parts)
 
@@ -161,7 +168,9 @@ def _all_octets(needed: frozenset[int]) -> bytes:
     if not needed:
         return bytes((_ALWAYS, 0))
     keys = [
-        tlv.encode(_KEY, tlv.encode(_KEY_REFERENCE, bytes((reference,))) + tlv.encode(_USAGE, _VERIFIED_BY_USER))
+        tlv.encode(
+            _KEY, tlv.encode(_KEY_REFERENCE, bytes((reference,))) + tlv.encode(_USAGE, _VERIFIED_BY_USER)
+        )
         for reference in sorted(needed)
     ]
     return keys[0] if len(keys) == 1 else tlv.encode(_AND, b"".join(keys))

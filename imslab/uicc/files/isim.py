@@ -118,7 +118,9 @@ class IsimAdministrativeData(ElementaryFile):
         return cls(octets[0], octets[1:3], octets[3:])
 
     def _contents(self) -> bytes:
-        return fits(self.operation_mode, 1, self.NAME) + exactly("additional", self.additional, 2) + self.future
+        return (
+            fits(self.operation_mode, 1, self.NAME) + exactly("additional", self.additional, 2) + self.future
+        )
 
 
 class IsimAccessRules(AccessRules):
@@ -207,7 +209,7 @@ class PCscf(Address):
 
 @dataclass(frozen=True, slots=True)
 class GbaBootstrapping(ElementaryFile):
-    """EF.GBABP: what the last bootstrap left: RAND (16 octets), B-TID and key lifetime, each after its length."""
+    """EF.GBABP: what the last bootstrap left: RAND (16 octets), B-TID, key lifetime, after their lengths."""
 
     rand: bytes = b""
     b_tid: str = ""
@@ -370,7 +372,9 @@ class WebRtcUri(TextFile):
     FID: ClassVar[int] = 0x6FFA
     STRUCTURE: ClassVar[Structure] = Structure.LINEAR_FIXED
     SPEC: ClassVar[str] = "TS 31.103, 4.2.20"
-    EXAMPLES: ClassVar[Examples] = (("800f68747470733a2f2f776562727463ff2f"[:-4] + "2f", {"text": "https://webrtc/"}),)
+    EXAMPLES: ClassVar[Examples] = (
+        ("800f68747470733a2f2f776562727463ff2f"[:-4] + "2f", {"text": "https://webrtc/"}),
+    )
 
 
 class MudMidConfiguration(DataObjects):
