@@ -75,7 +75,7 @@ $(STAMP): pyproject.toml requirements.lock
 	uv=$$(command -v uv || true); python=; bare=; old=; \
 	for one in $(PYTHONS); do \
 	  version=$$("$$one" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue; \
-	  "$$one" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { old="$$old $$one is $$version;"; continue; }; \
+	  "$$one" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { old="$${old:+$$old, }$$one is $$version"; continue; }; \
 	  if [ -z "$$uv" ] && ! "$$one" -c 'import venv, ensurepip' 2>/dev/null; then bare="$${bare:-$$one}"; continue; fi; \
 	  python=$$one; break; \
 	done; \
@@ -83,11 +83,12 @@ $(STAMP): pyproject.toml requirements.lock
 	  refuse "$$bare has no venv: install it (Debian, Ubuntu: apt install python3-venv; or uv), then try again"; fi; \
 	if [ -z "$$python" ] && [ -n "$$uv" ] && [ -z "$(PYTHON)" ]; then python=3.12; fi; \
 	if [ -z "$$python" ]; then \
-	  refuse "Python 3.11 or newer is needed ($${old:-found none;} install one, or name it: make PYTHON=/path/to/python3.12 ...)"; fi; \
+	  refuse "Python 3.11 or newer is needed$${old:+ ($$old)}: install one, or name it: make PYTHON=/path/to/python3.12 ..."; fi; \
 	echo "imslab: setting up $(VENV) with $$python$${uv:+ and uv} (once; about a minute)" >&2; \
-	good() { $(RUN) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }; \
+	good() { $(RUN) -c 'import sys; sys.exit(sys.version_info < (3, 11) or sys.prefix == sys.base_prefix)' 2>/dev/null; }; \
 	if [ -n "$$uv" ]; then \
-	  if [ -n "$(PYTHON)" ] || ! good; then rm -rf $(VENV); uv venv --quiet --python "$$python" $(VENV); fi; \
+	  if [ -n "$(PYTHON)" ] || ! good; then rm -rf $(VENV); uv venv --quiet --python "$$python" $(VENV) || \
+	    refuse "uv found no Python 3.11 or newer, and could not bring one$${old:+ ($$old)}: install one"; fi; \
 	  uv pip install --quiet --python $(RUN) --compile-bytecode --require-hashes --no-deps -r requirements.lock; \
 	  uv pip install --quiet --python $(RUN) --no-deps --no-build-isolation --editable .; \
 	else \

@@ -1,0 +1,40 @@
+"""The commands and their options, in the order in which ``imslab --help`` lists them."""
+
+from typing import Annotated
+
+import typer
+
+import imslab
+from imslab.cli import doctor, lab
+
+app = typer.Typer(
+    name="imslab",
+    help="A laboratory for IMS authentication with the SIM card. Teaching crypto: not for production.",
+    epilog="Example: imslab doctor",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"imslab {imslab.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True)] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a fault in imslab.")] = False,
+) -> None:
+    """Options before the command; ``--debug`` is read by imslab.cli.main."""
+
+
+app.command(
+    "lab",
+    epilog='Example: imslab lab --no-browser --port 8890     (from the checkout: make lab ARGS="...")',
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)(lab.lab)
+app.command("doctor", epilog="Example: imslab doctor")(doctor.doctor)
