@@ -1,1 +1,10 @@
-"""Open a capture."""
+"""Captures: open a file, look at its SIP, APDUs, Cx messages and registrations.
+
+capture = open_capture("login.pcapng", k="465b...", opc="cd63...")
+capture.messages; capture.registration().ladder()
+"""
+
+from imslab.capture.capture import Capture, Registration, open_capture
+from imslab.capture.views import Arrow
+
+__all__ = ["Arrow", "Capture", "Registration", "open_capture"]

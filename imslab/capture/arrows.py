@@ -1,0 +1,117 @@
+"""What a ladder shows of each event: one arrow for a message, two for an exchange with a card.
+
+Labels are short, and name values without showing keys: "DB: RES CK IK", never what they are.
+"""
+
+from collections.abc import Iterable
+
+from imslab.aka.digest import is_aka, parse_nonce
+from imslab.capture.apdu import ApduEvent, Exchange, exchanges
+from imslab.capture.cx import CxEvent
+from imslab.capture.reassemble import Endpoint
+from imslab.capture.registrations import view
+from imslab.capture.sip import SipEvent
+from imslab.capture.views import APDU, CX, SIP, Arrow
+from imslab.errors import Malformed
+from imslab.ims.cx import MultimediaAuthAnswer, MultimediaAuthRequest
+from imslab.sip import Message
+
+_SHOWN = 8  # hex digits of a RAND or a response
+
+
+def arrows(
+    sip: Iterable[SipEvent],
+    apdus: Iterable[ApduEvent],
+    cx: Iterable[CxEvent],
+    shared: frozenset[str] = frozenset(),
+) -> list[Arrow]:
+    """Return the arrows of these events in the order of time.
+
+    ``shared`` are addresses that several nodes have: there a node is an address with its port.
+    """
+    found = [_sip_arrow(event, shared) for event in sip]
+    found += [arrow for exchange in exchanges(apdus) for arrow in _apdu_arrows(exchange)]
+    found += [_cx_arrow(event, shared) for event in cx]
+    return sorted(found, key=lambda arrow: arrow.at)
+
+
+def shared_addresses(events: Iterable[SipEvent | CxEvent]) -> frozenset[str]:
+    """Return the addresses from which something was sent to the same address."""
+    return frozenset(event.source[0] for event in events if event.source[0] == event.destination[0])
+
+
+def node(end: Endpoint, shared: frozenset[str]) -> str:
+    """Return the name of the column for one end of a message."""
+    host, port = end
+    return f"{host}:{port}" if host in shared else host
+
+
+def _sip_arrow(event: SipEvent, shared: frozenset[str]) -> Arrow:
+    message = event.message
+    label = message.method if message.is_request else _answer_label(message)
+    ends = node(event.source, shared), node(event.destination, shared)
+    return Arrow(event.at, *ends, label, SIP, event.problem or _detail(message), event.frame)
+
+
+def _answer_label(message: Message) -> str:
+    label = f"{message.status} {message.reason}".rstrip()
+    offers = view(message, "www_authenticate") or ()
+    algorithms = dict.fromkeys(offer.algorithm for offer in offers if offer.algorithm)
+    return " · ".join([label, *algorithms])
+
+
+def _detail(message: Message) -> str:
+    """Return the small print: what an engineer looks for first."""
+    if message.is_request:
+        given = next(iter(view(message, "authorization") or ()), None)
+        if given is None:
+            return ""
+        words = [f"auts {given.auts[:_SHOWN]}…"] if given.auts else []
+        words += [f"response {given.response[:_SHOWN]}…"] if given.response and not given.auts else []
+        return ", ".join(words)
+    offer = next(iter(view(message, "www_authenticate") or ()), None)
+    if offer is not None:
+        return ", ".join([*_nonce_words(offer.algorithm, offer.nonce), *_leak(offer.ck or offer.ik)])
+    info = view(message, "authentication_info")
+    return f"rspauth {info.rspauth[:_SHOWN]}…" if info is not None and info.rspauth else ""
+
+
+def _nonce_words(algorithm: str | None, nonce: str) -> list[str]:
+    try:
+        rand, autn, _ = parse_nonce(nonce) if is_aka(algorithm) else (b"", b"", b"")
+    except Malformed:
+        return ["nonce that cannot be read"]
+    return [f"RAND {rand.hex()[:_SHOWN]}…", f"AUTN {autn.hex()[:_SHOWN]}…"] if rand else []
+
+
+def _leak(keys: str | None) -> list[str]:
+    return ["ck, ik"] if keys else []
+
+
+def _apdu_arrows(exchange: Exchange) -> list[Arrow]:
+    first, last = exchange.events[0], exchange.events[-1]
+    if not first.command:
+        return [Arrow(first.at, first.card, first.terminal, first.answer, APDU, "", first.frame)]
+    began = first.at - (first.seconds or 0.0)
+    rand = exchange.parts.get("RAND", b"").hex()
+    detail = f"RAND {rand[:_SHOWN]}…" if rand else ""
+    return [
+        Arrow(began, first.terminal, first.card, first.label, APDU, detail, first.frame),
+        Arrow(last.at, last.card, last.terminal, last.answer, APDU, "", last.frame, exchange.seconds),
+    ]
+
+
+def _cx_arrow(event: CxEvent, shared: frozenset[str]) -> Arrow:
+    message = event.message
+    label = message.name if message.result is None else f"{message.name} {message.result}"
+    ends = node(event.source, shared), node(event.destination, shared)
+    return Arrow(event.at, *ends, label, CX, _cx_detail(event), event.frame)
+
+
+def _cx_detail(event: CxEvent) -> str:
+    value = event.message.value
+    if isinstance(value, MultimediaAuthRequest) and value.authorization:
+        return "RAND, AUTS"
+    if isinstance(value, MultimediaAuthAnswer) and value.vector is not None:
+        return f"RAND {value.vector.rand.hex()[:_SHOWN]}…, AUTN, XRES, CK, IK"
+    return ""
