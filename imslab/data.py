@@ -22,11 +22,16 @@ def path(*parts: str) -> Path:
     """
     if not _ROOT.is_dir():
         raise ImslabError("data/ is not beside the package: clone the repository and work in the checkout")
-    found = _ROOT.joinpath(*parts).resolve()
+    name = "/".join(parts)
+    try:
+        found = _ROOT.joinpath(*parts).resolve()
+        there = found.exists()
+    except (OSError, ValueError):  # no file can have this name: too long, or with a NUL
+        raise ImslabError(f"there is no data/{name[:80]!r}") from None
     if not found.is_relative_to(_ROOT):
-        raise ImslabError(f"{'/'.join(parts)!r} leads out of data/")
-    if not found.exists():
-        raise ImslabError(f"there is no data/{'/'.join(parts)}{_there_are(found.parent)}")
+        raise ImslabError(f"{name!r} leads out of data/")
+    if not there:
+        raise ImslabError(f"there is no data/{name}{_there_are(found.parent)}")
     return found
 
 
@@ -43,7 +48,7 @@ def vectors(name: str) -> dict[str, Any]:
     file = path("vectors", f"{name}.json")
     try:
         content = json.loads(file.read_text("utf-8"))
-    except ValueError as error:  # JSONDecodeError and UnicodeDecodeError are both ValueErrors
+    except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
         raise Malformed(f"data/vectors/{file.name} is not JSON: {error}") from None
     if not isinstance(content, dict) or not _is_sourced(content):
         raise Malformed(f"data/vectors/{file.name} does not say where each of its numbers comes from")

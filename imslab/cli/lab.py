@@ -12,6 +12,7 @@ from imslab.data import path
 from imslab.errors import ImslabError
 
 FIRST = "notebooks/00-start-here.ipynb"
+SETTINGS = Path(__file__).resolve().parent / "jupyter"  # labconfig/page_config.json: no announcements
 
 
 def lab(
@@ -26,6 +27,7 @@ def lab(
     Other options are passed on to `jupyter lab`.
     """
     command = jupyter_command(checkout(), no_browser=no_browser, port=port, more=context.args)
+    os.environ.update(quiet())
     if os.name != "nt":  # exec does not keep the terminal on Windows
         os.execv(command[0], command)
     return subprocess.call(command)
@@ -39,13 +41,17 @@ def checkout() -> Path:
     return root
 
 
+def quiet() -> dict[str, str]:
+    """Return the environment in which JupyterLab asks neither the network nor the user about news."""
+    already = os.environ.get("JUPYTER_CONFIG_PATH")
+    return {"JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, [str(SETTINGS), already]))}
+
+
 def jupyter_command(root: Path, *, no_browser: bool, port: int | None, more: list[str]) -> list[str]:
     """Return the command line that starts JupyterLab in ``root`` with this very Python."""
     command = [sys.executable, "-m", "jupyterlab"]
     command += [f"--ServerApp.root_dir={root}", "--ServerApp.ip=127.0.0.1"]
     command += [f"--LabApp.default_url=/lab/tree/{FIRST}"]
-    # Nothing is asked of the network, and no question stands before the first notebook.
-    command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=None"]
     if port is not None:
         command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
     if no_browser:

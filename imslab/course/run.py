@@ -25,7 +25,7 @@ from imslab.errors import ImslabError
 SECONDS = 60.0  # for one notebook, the start of its kernel included
 IPC = os.name != "nt"  # sockets that are files
 LARGEST_OUTPUTS = 300_000  # octets in one notebook
-KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"}
 
 _MACHINE_PATH = re.compile(

@@ -49,10 +49,12 @@ def test_root_is_allowed_only_where_it_is_root(
 def test_other_options_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[list[str]] = []
     monkeypatch.setattr(lab, "checkout", lambda: ROOT)
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "mine")
     monkeypatch.setattr(os, "execv", lambda program, line: started.append(line))
     monkeypatch.setattr(subprocess, "call", lambda line: 0)
     assert main(["lab", "--no-browser", "--port", "8890", "--LabApp.token=x"]) == 0
     assert started[0][0] == sys.executable
+    assert os.environ["JUPYTER_CONFIG_PATH"] == os.pathsep.join([str(lab.SETTINGS), "mine"])
     assert {"--no-browser", "--ServerApp.port=8890", "--LabApp.token=x"} <= set(started[0])
 
 
@@ -76,7 +78,7 @@ def test_the_server_starts_and_serves_the_first_notebook(tmp_path: Path) -> None
         "--no-browser",
         "--port",
         str(port),
-        "--ServerApp.token=secret",
+        "--IdentityProvider.token=secret",
     ]
     environment = {**os.environ, "JUPYTER_RUNTIME_DIR": str(tmp_path), "JUPYTER_CONFIG_DIR": str(tmp_path)}
     with subprocess.Popen(line, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as server:
@@ -86,6 +88,10 @@ def test_the_server_starts_and_serves_the_first_notebook(tmp_path: Path) -> None
             request = f"http://127.0.0.1:{port}/api/contents/{FIRST}?content=0&token=secret"
             with urllib.request.urlopen(request, timeout=10) as answer:
                 assert json.load(answer)["type"] == "notebook"
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/lab?token=secret", timeout=10) as page:
+                disabled = re.search(rb'"disabledExtensions": \[(.*?)\]', page.read())
+            assert disabled
+            assert b"apputils-extension:announcements" in disabled[1]
         finally:
             server.send_signal(signal.SIGTERM)
             server.communicate(timeout=20)
