@@ -14,7 +14,8 @@ from imslab.capture.file import CaptureFile
 from imslab.capture.index import UDP, Index
 from imslab.errors import Malformed
 from imslab.uicc import gsmtap
-from imslab.uicc.apdu import AUTHENTICATE, GET_RESPONSE
+from imslab.uicc.apdu import AUTHENTICATE, GET_RESPONSE, SEARCH_RECORD, SELECT
+from imslab.uicc.link import Exchange
 from imslab.uicc.narrator import Narrator, authenticate_parts
 
 _CARD_TIME = re.compile(r"card time (\d{1,12}) us")
@@ -47,8 +48,8 @@ class ApduEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
-    """A command with its whole answer: one event, or two where the card said 61xx and was asked for more."""
+class Pair:
+    """A command-response pair: one event, or two where the card said 61xx and was asked for more."""
 
     events: tuple[ApduEvent, ...]
 
@@ -96,24 +97,43 @@ def read(capture: CaptureFile, index: Index, warnings: list[str]) -> list[ApduEv
     return found
 
 
-def exchanges(events: Iterable[ApduEvent]) -> list[Exchange]:
+def pairs(events: Iterable[ApduEvent]) -> list[Pair]:
     """Join each 61xx with the GET RESPONSE that follows it on the same card."""
-    found: list[Exchange] = []
+    found: list[Pair] = []
     open_at: dict[tuple[str, str], int] = {}
     for event in events:
         place = event.terminal, event.card
         fetches = event.command[1:2] == bytes([GET_RESPONSE])
         if fetches and place in open_at:
             number = open_at[place]
-            found[number] = Exchange((*found[number].events, event))
+            found[number] = Pair((*found[number].events, event))
         else:
             number = len(found)
-            found.append(Exchange((event,)))
+            found.append(Pair((event,)))
         if event.command and event.response[-2:-1] == b"\x61":
             open_at[place] = number
         else:
             open_at.pop(place, None)
     return found
+
+
+def as_sent(pair: Pair) -> Exchange:
+    """Return the pair as a terminal sends it, for a Replayer; ``at`` is the time of the command.
+
+    GSMTAP has no room for the Le of a command with data; it is put back where such a command asks for data.
+    """
+    first, command = pair.events[0], pair.command
+    if len(command) > 5 and (len(pair.response) > 2 or _asks_for_data(command)):
+        command += b"\x00"
+    seconds = pair.seconds or 0.0
+    return Exchange(first.at - (first.seconds or 0.0), seconds, command, pair.response)
+
+
+def _asks_for_data(command: bytes) -> bool:
+    """Tell whether a command with data has an Le too (TS 102 221, 11.1.1, 11.1.7; TS 31.102, 7.1)."""
+    if command[1] == SELECT:
+        return command[3] & 0x0C != 0x0C  # 0C: no FCP is wanted
+    return command[1] in (AUTHENTICATE, SEARCH_RECORD)
 
 
 def _event(capture: CaptureFile, index: Index, row: int, packet: gsmtap.Gsmtap) -> ApduEvent:

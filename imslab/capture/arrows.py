@@ -6,7 +6,7 @@ Labels are short, and name values without showing keys: "DB: RES CK IK", never w
 from collections.abc import Iterable
 
 from imslab.aka.digest import is_aka, parse_nonce
-from imslab.capture.apdu import ApduEvent, Exchange, exchanges
+from imslab.capture.apdu import ApduEvent, Pair, pairs
 from imslab.capture.cx import CxEvent
 from imslab.capture.reassemble import Endpoint
 from imslab.capture.registrations import view
@@ -30,7 +30,7 @@ def arrows(
     ``shared`` are addresses that several nodes have: there a node is an address with its port.
     """
     found = [_sip_arrow(event, shared) for event in sip]
-    found += [arrow for exchange in exchanges(apdus) for arrow in _apdu_arrows(exchange)]
+    found += [arrow for pair in pairs(apdus) for arrow in _apdu_arrows(pair)]
     found += [_cx_arrow(event, shared) for event in cx]
     return sorted(found, key=lambda arrow: arrow.at)
 
@@ -88,16 +88,16 @@ def _leak(keys: str | None) -> list[str]:
     return ["ck, ik"] if keys else []
 
 
-def _apdu_arrows(exchange: Exchange) -> list[Arrow]:
-    first, last = exchange.events[0], exchange.events[-1]
+def _apdu_arrows(pair: Pair) -> list[Arrow]:
+    first, last = pair.events[0], pair.events[-1]
     if not first.command:
         return [Arrow(first.at, first.card, first.terminal, first.answer, APDU, "", first.frame)]
     began = first.at - (first.seconds or 0.0)
-    rand = exchange.parts.get("RAND", b"").hex()
+    rand = pair.parts.get("RAND", b"").hex()
     detail = f"RAND {rand[:_SHOWN]}…" if rand else ""
     return [
         Arrow(began, first.terminal, first.card, first.label, APDU, detail, first.frame),
-        Arrow(last.at, last.card, last.terminal, last.answer, APDU, "", last.frame, exchange.seconds),
+        Arrow(last.at, last.card, last.terminal, last.answer, APDU, "", last.frame, pair.seconds),
     ]
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from imslab.capture.cx import CxEvent
+    from imslab.uicc import Exchange
 
 _PROTOCOLS = {index.UDP: "udp", index.TCP: "tcp"}
 
@@ -155,6 +156,20 @@ class Capture:
         seconds = (time - time[:1]) / 1e9
         return self.where((np.flatnonzero((seconds >= start) & (seconds <= end)) + 1).tolist())
 
+    def exchanges(self, name: str) -> "list[Exchange]":
+        """Return what the card of ``name`` was asked, as its terminal asked it, for a Replayer.
+
+        ``name`` is the name or the address of the terminal or of the card. Nothing: an empty list.
+        """
+        return [
+            apdu.as_sent(pair)
+            for pair in apdu.pairs(self.apdu_events)
+            if pair.command and name in self._called(pair.events[0].terminal, pair.events[0].card)
+        ]
+
+    def _called(self, *addresses: str) -> set[str]:
+        return {*addresses, *(self.names.get(address, "") for address in addresses)}
+
     def arrows(self) -> list[Arrow]:
         """Return everything that a ladder can show, in the order of time."""
         from imslab.capture.arrows import arrows, shared_addresses
@@ -190,7 +205,8 @@ class Capture:
     def _table(self, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> "pd.DataFrame":
         import pandas as pd
 
-        return pd.DataFrame(list(rows), columns=list(columns))
+        table = pd.DataFrame(list(rows), columns=list(columns))
+        return table.astype({"status": "Int64"}) if "status" in columns else table  # a request has none
 
     def _message_row(self, event: SipEvent) -> tuple[Any, ...]:
         message, request = event.message, event.message.is_request
@@ -227,11 +243,11 @@ class Capture:
                 if challenge.autn:
                     seen.add(challenge.rand)
                     yield _vector_row(challenge, login.impi)
-        for exchange in apdu.exchanges(self.apdu_events):  # a card that was asked by somebody else
-            parts = exchange.parts
+        for pair in apdu.pairs(self.apdu_events):  # a card that was asked by somebody else
+            parts = pair.parts
             if "MAC" in parts and parts["RAND"] not in seen:
                 autn = [parts[name].hex() for name in ("SQN xor AK", "AMF", "MAC")]
-                yield exchange.events[0].frame, "", "", parts["RAND"].hex(), *autn, "", None, ""
+                yield pair.events[0].frame, "", "", parts["RAND"].hex(), *autn, "", None, ""
 
 
 _MESSAGE = (
@@ -311,9 +327,9 @@ class Registration:
         rands = {challenge.rand for challenge in self.challenges}
         return [
             event
-            for exchange in apdu.exchanges(self._within(self._capture.apdu_events))
-            if exchange.events[0].terminal == ue or exchange.parts.get("RAND") in rands
-            for event in exchange.events
+            for pair in apdu.pairs(self._within(self._capture.apdu_events))
+            if pair.events[0].terminal == ue or pair.parts.get("RAND") in rands
+            for event in pair.events
         ]
 
     @property

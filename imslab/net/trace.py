@@ -65,15 +65,16 @@ class TraceWriter:
         self, at: float, source: Endpoint, destination: Endpoint, payload: bytes, comment: str = ""
     ) -> None:
         """Write one datagram."""
-        self._packet(at, udp_packet(source, destination, payload), comment)
+        self._packet(_time(at), udp_packet(source, destination, payload), comment)
 
     def tcp_open(self, at: float, client: Endpoint, server: Endpoint) -> None:
         """Write the three-way handshake of a new connection (RFC 9293, 3.5)."""
         first = _FIRST_SEQUENCE
         syn = tcp_packet(client, server, b"", seq=first, ack=0, flags=Flags.SYN)
-        self._packet(at, syn)
+        time = _time(at)
+        self._packet(time, syn)
         both = Flags.SYN | Flags.ACK
-        self._packet(at, tcp_packet(server, client, b"", seq=first, ack=first + 1, flags=both))
+        self._packet(time, tcp_packet(server, client, b"", seq=first, ack=first + 1, flags=both))
         self._halves[client, server] = _Half(first + 1, first + 1)
         self._halves[server, client] = _Half(first + 1, first + 1)
         self._segment(at, client, server, b"", Flags.ACK)
@@ -118,7 +119,7 @@ class TraceWriter:
         terminal, card = (terminal_host, GSMTAP_PORT), (card_host, GSMTAP_PORT)
         for number, payload in enumerate(gsmtap_payloads):
             micros = 0 if number else round(seconds * 1e6)
-            self._packet(end / 1e9, udp_packet(terminal, card, payload), f"card time {micros} us")
+            self._packet(end, udp_packet(terminal, card, payload), f"card time {micros} us")
 
     def flush(self) -> None:
         """Hand everything written so far to the operating system."""
@@ -140,7 +141,7 @@ class TraceWriter:
     ) -> None:
         half, other = self._halves[source, destination], self._halves[destination, source]
         packet = tcp_packet(source, destination, payload, seq=half.seq, ack=other.seq, flags=flags)
-        self._packet(at, packet, comment)
+        self._packet(_time(at), packet, comment)
         half.seq += len(payload)
         other.confirmed = other.seq
 
@@ -149,8 +150,7 @@ class TraceWriter:
         self._block(_SECTION, struct.pack("<IHHq", _BYTE_ORDER_MAGIC, 1, 0, -1) + options)
         self._block(_INTERFACE, struct.pack("<HHI", RAW_IP, 0, 0) + _options((_TSRESOL, b"\x09")))
 
-    def _packet(self, at: float, octets: bytes, comment: str = "") -> None:
-        time = _time(at)
+    def _packet(self, time: int, octets: bytes, comment: str = "") -> None:
         head = struct.pack("<IIIII", 0, time >> 32, time & 0xFFFFFFFF, len(octets), len(octets))
         self._block(_PACKET, head + _padded(octets) + _options((_COMMENT, comment.encode())))
         self.packets += 1
