@@ -1,0 +1,97 @@
+"""The questions that the CSCFs ask the HSS, and the answers, as values.
+
+Spec: 3GPP TS 29.228 (Cx procedures), TS 29.229 (names and values of the AVPs).
+``imslab.net.cx`` writes these values as Diameter octets; here they are handed over as they
+are, so that the whole core runs in one thread without a socket.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from imslab.aka import AuthenticationVector
+
+# SIP-Authentication-Scheme towards the HSS: the version of the digest is a matter between the
+# S-CSCF and the UE, so this name stays v1 also for AKAv2 (TS 29.229, 6.3.9).
+SCHEME = "Digest-AKAv1-MD5"
+
+
+class Result(IntEnum):
+    """Result-Code (RFC 6733, 7.1) or Experimental-Result-Code (TS 29.229, 6.2)."""
+
+    SUCCESS = 2001
+    USER_UNKNOWN = 5001
+    IDENTITIES_DONT_MATCH = 5002
+    AUTH_SCHEME_NOT_SUPPORTED = 5006
+    AUTHORIZATION_REJECTED = 5003
+    UNABLE_TO_COMPLY = 5012
+
+
+class Assignment(IntEnum):
+    """Server-Assignment-Type (TS 29.229, 6.3.15)."""
+
+    REGISTRATION = 1
+    RE_REGISTRATION = 2
+    TIMEOUT_DEREGISTRATION = 4
+    USER_DEREGISTRATION = 5
+
+
+@dataclass(frozen=True, slots=True)
+class UserAuthorizationRequest:
+    """UAR, command 300: may this user register here? ``impi`` is None when the UE gave none."""
+
+    impu: str
+    impi: str | None
+    visited_network: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserAuthorizationAnswer:
+    """UAA: ``impi`` is the private identity that owns the public one."""
+
+    result: Result
+    impi: str = ""
+    server: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MultimediaAuthRequest:
+    """MAR, command 303: give me a vector.
+
+    ``authorization``  empty, or RAND || AUTS (30 octets) after a synchronisation failure
+    """
+
+    impu: str
+    impi: str
+    server: str
+    authorization: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class MultimediaAuthAnswer:
+    """MAA: one authentication vector, and the digest algorithms that this subscriber may use."""
+
+    result: Result
+    vector: AuthenticationVector | None = None
+    algorithms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAssignmentRequest:
+    """SAR, command 301: this S-CSCF serves the user now (or no longer)."""
+
+    impu: str
+    impi: str
+    server: str
+    assignment: Assignment
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAssignmentAnswer:
+    """SAA: the public identities of the implicit registration set, the default one first."""
+
+    result: Result
+    impus: tuple[str, ...] = ()
+
+
+Request = UserAuthorizationRequest | MultimediaAuthRequest | ServerAssignmentRequest
+Answer = UserAuthorizationAnswer | MultimediaAuthAnswer | ServerAssignmentAnswer

@@ -1,0 +1,234 @@
+"""The HSS and its authentication centre: who the subscribers are, and their next vectors.
+
+Spec: 3GPP TS 29.228, 6.1 to 6.3 (UAR, SAR, MAR), TS 33.102 6.3.2 and annex C (vectors, SQN).
+The database is SQLite: a path, or in memory. A SQN is written there before its vector leaves,
+so that a killed core never gives the same SQN twice.
+
+The keys lie in the database as they are: this is a laboratory with test keys.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from imslab.aka import (
+    AkaFunctions,
+    CounterGenerator,
+    PartlyTimeGenerator,
+    SqnGenerator,
+    TimeGenerator,
+    digest,
+    generate_vector,
+    open_auts,
+)
+from imslab.errors import ImslabError, MacFailure, Malformed
+from imslab.ims import cx
+from imslab.ims.node import RandomSource
+from imslab.octets import exactly
+from imslab.sip import Uri
+from imslab.uicc.profile import Profile
+
+SCHEMES: dict[str, Callable[..., SqnGenerator]] = {
+    "counter": CounterGenerator,  # annex C.1.1.2
+    "time": TimeGenerator,  # annex C.1.1.3
+    "partly-time": PartlyTimeGenerator,  # annex C.1.1.1
+}
+
+LEAVING = (cx.Assignment.USER_DEREGISTRATION, cx.Assignment.TIMEOUT_DEREGISTRATION)
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS subscriber (
+    impi TEXT PRIMARY KEY, profile TEXT NOT NULL, amf BLOB NOT NULL, algorithms TEXT NOT NULL,
+    scheme TEXT NOT NULL, generator TEXT NOT NULL, server TEXT NOT NULL DEFAULT '');
+CREATE TABLE IF NOT EXISTS identity (impu TEXT PRIMARY KEY, impi TEXT NOT NULL);
+"""
+
+
+@dataclass(slots=True)
+class Subscriber:
+    """One subscription. ``algorithms`` empty means: whatever the S-CSCF offers."""
+
+    impi: str
+    impus: tuple[str, ...]
+    functions: AkaFunctions = field(repr=False)
+    amf: bytes
+    algorithms: tuple[str, ...]
+    scheme: str
+    generator: SqnGenerator
+    server: str = ""
+
+
+class Hss:
+    """Subscribers, and the three Cx answers about them.
+
+    ``path``    an SQLite file, or ":memory:"
+    ``random``  gives RAND, 16 octets a vector
+    Raises ImslabError when the file is no database.
+    """
+
+    def __init__(self, path: str = ":memory:", *, random: RandomSource) -> None:
+        self._random = random
+        self._cache: dict[str, Subscriber] = {}
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None)
+            # WAL: a commit is one append, and the file is whole after a kill.
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.executescript(_TABLES)
+        except sqlite3.Error as error:
+            raise ImslabError(f"{path}: not usable as subscriber database ({error})") from None
+
+    # -- provisioning -----------------------------------------------------------------------
+
+    def add(
+        self,
+        profile: Profile,
+        *,
+        amf: bytes = b"\0\0",
+        algorithms: tuple[str, ...] = (),
+        scheme: str = "counter",
+        sqn: int | None = None,
+    ) -> Subscriber:
+        """Add or replace the subscriber that ``profile`` describes.
+
+        ``amf``     2 octets in each AUTN; an AuC for IMS leaves the separation bit 0 (TS 33.102, annex H)
+        ``scheme``  "counter", "time" or "partly-time" (TS 33.102, annex C.1.1)
+        ``sqn``     the last SQN given out; None keeps what the database has, or the profile's
+        Malformed for an unknown algorithm or scheme.
+        """
+        exactly("amf", amf, 2)
+        for name in algorithms:
+            if not digest.is_aka(name):
+                raise Malformed(
+                    f"{name} is no AKA algorithm", expected="AKAv1-MD5, AKAv2-MD5 or AKAv2-SHA-256"
+                )
+        if scheme not in SCHEMES:
+            raise Malformed(f"unknown SQN scheme {scheme!r}", expected=", ".join(SCHEMES))
+        old = self.subscriber(profile.impi)
+        if sqn is None and old is not None and old.scheme == scheme:
+            generator = old.generator
+        else:
+            start = int.from_bytes(profile.sqn) if sqn is None else sqn
+            generator = SCHEMES[scheme](sqn_he=start, ind_length=profile.ind_length)
+        # Looked up as a registrar does: without parameters, escapes undone (RFC 3261, 10.3).
+        impus = tuple(Uri.parse(impu).canonical for impu in profile.impu)
+        added = Subscriber(profile.impi, impus, profile.functions, amf, algorithms, scheme, generator)
+        self._db.execute(
+            "REPLACE INTO subscriber (impi, profile, amf, algorithms, scheme, generator)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                added.impi,
+                json.dumps(profile.to_dict()),
+                amf,
+                " ".join(algorithms),
+                scheme,
+                json.dumps(_fields(generator)),
+            ),
+        )
+        self._db.execute("DELETE FROM identity WHERE impi = ?", (added.impi,))
+        self._db.executemany(
+            "REPLACE INTO identity VALUES (?, ?)", [(impu, added.impi) for impu in added.impus]
+        )
+        self._cache[added.impi] = added
+        return added
+
+    def subscriber(self, impi: str) -> Subscriber | None:
+        """Return the subscriber with the private identity ``impi``, or None."""
+        if (known := self._cache.get(impi)) is not None:
+            return known
+        row = self._db.execute(
+            "SELECT profile, amf, algorithms, scheme, generator, server FROM subscriber WHERE impi = ?",
+            (impi,),
+        ).fetchone()
+        if row is None:
+            return None
+        text, amf, algorithms, scheme, generator, server = row
+        profile = Profile.from_dict(json.loads(text))
+        found = Subscriber(
+            profile.impi,
+            tuple(Uri.parse(impu).canonical for impu in profile.impu),
+            profile.functions,
+            amf,
+            tuple(algorithms.split()),
+            scheme,
+            SCHEMES[scheme](**json.loads(generator)),
+            server,
+        )
+        self._cache[impi] = found
+        return found
+
+    def owner(self, impu: str) -> str | None:
+        """Return the private identity that owns the public identity ``impu``, or None."""
+        row = self._db.execute("SELECT impi FROM identity WHERE impu = ?", (impu,)).fetchone()
+        return row[0] if row else None
+
+    def close(self) -> None:
+        """Close the database."""
+        self._db.close()
+
+    # -- Cx ---------------------------------------------------------------------------------
+
+    def ask(self, request: cx.Request, now: float) -> cx.Answer:
+        """Answer one Cx request; ``now`` (seconds) drives the time-based SQN schemes."""
+        if isinstance(request, cx.UserAuthorizationRequest):
+            return self._authorize(request)
+        if isinstance(request, cx.MultimediaAuthRequest):
+            return self._authenticate(request, now)
+        return self._assign(request)
+
+    def _authorize(self, request: cx.UserAuthorizationRequest) -> cx.UserAuthorizationAnswer:
+        owner = self.owner(request.impu)
+        if owner is None or (request.impi is not None and self.subscriber(request.impi) is None):
+            return cx.UserAuthorizationAnswer(cx.Result.USER_UNKNOWN)
+        if request.impi not in (None, owner):
+            return cx.UserAuthorizationAnswer(cx.Result.IDENTITIES_DONT_MATCH)
+        subscriber = self.subscriber(owner)
+        return cx.UserAuthorizationAnswer(
+            cx.Result.SUCCESS, impi=owner, server=subscriber.server if subscriber else ""
+        )
+
+    def _authenticate(self, request: cx.MultimediaAuthRequest, now: float) -> cx.MultimediaAuthAnswer:
+        subscriber = self.subscriber(request.impi)
+        if subscriber is None:
+            return cx.MultimediaAuthAnswer(cx.Result.USER_UNKNOWN)
+        if request.authorization:
+            try:
+                self._resynchronise(subscriber, request.authorization, now)
+            except (MacFailure, Malformed):
+                return cx.MultimediaAuthAnswer(cx.Result.UNABLE_TO_COMPLY)
+        sqn, subscriber.generator = subscriber.generator.next(now=now)
+        self._save(subscriber)
+        vector = generate_vector(subscriber.functions, self._random(16), sqn, subscriber.amf)
+        return cx.MultimediaAuthAnswer(cx.Result.SUCCESS, vector, subscriber.algorithms)
+
+    def _resynchronise(self, subscriber: Subscriber, authorization: bytes, now: float) -> None:
+        """Take SQN_MS out of RAND || AUTS (TS 33.102, 6.3.5)."""
+        exactly("RAND || AUTS", authorization, 30)
+        sqn_ms = open_auts(subscriber.functions, authorization[:16], authorization[16:])
+        subscriber.generator = subscriber.generator.resynchronise(sqn_ms, now=now)
+
+    def _assign(self, request: cx.ServerAssignmentRequest) -> cx.ServerAssignmentAnswer:
+        subscriber = self.subscriber(request.impi)
+        if subscriber is None or request.impu not in subscriber.impus:
+            return cx.ServerAssignmentAnswer(cx.Result.USER_UNKNOWN)
+        leaving = request.assignment in (
+            cx.Assignment.USER_DEREGISTRATION,
+            cx.Assignment.TIMEOUT_DEREGISTRATION,
+        )
+        server = "" if leaving else request.server
+        if server != subscriber.server:
+            subscriber.server = server
+            self._db.execute("UPDATE subscriber SET server = ? WHERE impi = ?", (server, subscriber.impi))
+        return cx.ServerAssignmentAnswer(cx.Result.SUCCESS, subscriber.impus)
+
+    def _save(self, subscriber: Subscriber) -> None:
+        self._db.execute(
+            "UPDATE subscriber SET generator = ? WHERE impi = ?",
+            (json.dumps(_fields(subscriber.generator)), subscriber.impi),
+        )
+
+
+def _fields(generator: SqnGenerator) -> dict[str, Any]:
+    names = ("sqn_he", "ind_length", "dif", "unit", "seq2_length", "d")
+    return {name: getattr(generator, name) for name in names if hasattr(generator, name)}

@@ -1,0 +1,156 @@
+"""What every node is: a machine that takes octets and the time, and gives octets to send.
+
+The caller owns clock and sockets. It calls ``receive`` for what arrives, ``handle_timer`` when
+``timer()`` is due, and after each of them sends ``outgoing()`` and reads ``events()``.
+"""
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from imslab.sip import Credentials, Message
+
+# A source of octets: the caller passes os.urandom, a test passes a seeded one.
+RandomSource = Callable[[int], bytes]
+
+
+class Address(NamedTuple):
+    """One end of a hop: ``transport`` is "UDP", "TCP" or "WS", as in Via (RFC 3261, RFC 7118).
+
+    A connection is known by the remote end's address, so the same value names a datagram's
+    sender and a TCP or WebSocket connection.
+    """
+
+    host: str
+    port: int
+    transport: str = "UDP"
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}/{self.transport}"
+
+    @property
+    def reliable(self) -> bool:
+        """Tell whether the transport itself repeats what is lost (RFC 3261, 17)."""
+        return self.transport != "UDP"
+
+    @property
+    def uri(self) -> str:
+        """Return the SIP URI of this address, with the transport when it is not UDP."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        transport = "" if self.transport == "UDP" else f";transport={self.transport.lower()}"
+        return f"sip:{host}:{self.port}{transport}"
+
+
+class Send(NamedTuple):
+    """Octets of one SIP message that a node wants on the wire."""
+
+    octets: bytes
+    source: Address
+    destination: Address
+
+
+class Event(NamedTuple):
+    """Something worth a line in a log: ``what`` in a few words, about whom, and why."""
+
+    at: float
+    node: str
+    what: str
+    about: str = ""
+    why: str = ""
+
+
+class Node(ABC):
+    """The queues that all nodes share."""
+
+    name = "node"
+
+    def __init__(self, address: Address, random: RandomSource) -> None:
+        self.address = address
+        self._random = random
+        self._queue: list[Send] = []
+        self._events: list[Event] = []
+
+    @abstractmethod
+    def receive(self, octets: bytes, source: Address, now: float) -> None:
+        """Take one SIP message that arrived from ``source``."""
+
+    def admits(self, origin: str | None) -> bool:
+        """Tell whether a WebSocket with this Origin may open; a node that is no server admits none."""
+        return False
+
+    def closed(self, source: Address) -> None:  # noqa: B027 -- most nodes do not care
+        """Take notice that the connection with ``source`` has ended."""
+
+    def outgoing(self) -> list[Send]:
+        """Return, once, what is to be sent now."""
+        queue, self._queue = self._queue, []
+        return queue
+
+    def events(self) -> list[Event]:
+        """Return, once, what happened."""
+        events, self._events = self._events, []
+        return events
+
+    def timer(self) -> float | None:
+        """Return when ``handle_timer`` is next due, in the caller's seconds, or None."""
+        return None
+
+    def handle_timer(self, now: float) -> None:  # noqa: B027 -- a node without timers
+        """Do what is due at ``now``."""
+
+    def _send(self, octets: bytes, destination: Address, source: Address | None = None) -> None:
+        self._queue.append(Send(octets, source or self.address, destination))
+
+    def _note(self, now: float, what: str, about: str = "", why: str = "") -> None:
+        self._events.append(Event(now, self.name, what, about, why))
+
+    def _token(self, octets: int = 8) -> str:
+        return self._random(octets).hex()
+
+    def _branch(self) -> str:
+        # RFC 3261, 8.1.1.7: the magic cookie, then what is unique.
+        return "z9hG4bK" + self._random(8).hex()
+
+
+def credentials_of(request: Message) -> Credentials | None:
+    """Return the Digest credentials of a request, or None; other schemes are nobody's here."""
+    return next((c for c in request.authorization if c.is_digest), None)
+
+
+class Answered:
+    """The responses a server repeats when a request comes again (RFC 3261, 17.2.2, timer J).
+
+    All entries live equally long, so a queue in order of arrival is enough to drop them.
+    """
+
+    LIFETIME = 32.0  # 64 * T1, in seconds
+
+    def __init__(self, most: int = 200_000) -> None:
+        self._responses: dict[object, tuple[bytes, Address] | None] = {}
+        self._order: deque[tuple[float, object]] = deque()
+        self._most = most
+
+    def first_time(self, key: object, now: float) -> bool:
+        """Tell whether this request is new, and remember it."""
+        self._expire(now)
+        if key in self._responses:
+            return False
+        self._responses[key] = None
+        self._order.append((now + self.LIFETIME, key))
+        return True
+
+    def answer(self, key: object, response: bytes, destination: Address) -> None:
+        """Remember the latest response to the request ``key``."""
+        if key in self._responses:
+            self._responses[key] = (response, destination)
+
+    def repeated(self, key: object) -> tuple[bytes, Address] | None:
+        """Return the response to send again, or None while there is none yet."""
+        return self._responses.get(key)
+
+    def _expire(self, now: float) -> None:
+        order = self._order
+        while order and (order[0][0] <= now or len(order) > self._most):
+            self._responses.pop(order.popleft()[1], None)

@@ -1,0 +1,403 @@
+"""The object a notebook starts with: two subscribers, a core, and everything recorded.
+
+    lab = imslab.Lab()                                     # software cards, an embedded core
+    lab = imslab.Lab(reader="auto")                        # alice's card is the one in the PC/SC reader
+    lab = imslab.Lab(trace="data/traces/register-akav2.pcapng")   # nothing live: a recording
+
+The same cells run on all three. What happens is written into one trace with one clock, and
+every picture is drawn from that trace: what you see is what Wireshark will see.
+"""
+
+import hashlib
+import io
+import os
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imslab.aka import Answer
+from imslab.data import profile_path
+from imslab.errors import CardError, ImslabError, Malformed, NetworkError
+from imslab.ims.scscf import Policy
+from imslab.ims.ue import EXPIRES
+from imslab.uicc import Card, Exchange, IsimClient, IsimProfile, Link, Profile, Recorder, Replayer
+
+if TYPE_CHECKING:
+    from imslab.capture import Capture, Registration
+    from imslab.ims.node import Address, Event
+    from imslab.net.core import Core
+    from imslab.net.terminal import Terminal
+
+NAMES = ("alice", "bob")
+# The last octet of each node's address; the names are the columns of a ladder.
+_HOSTS = {
+    "alice": 11,
+    "alice's card": 111,
+    "bob": 12,
+    "bob's card": 112,
+    "p-cscf": 21,
+    "s-cscf": 31,
+    "hss": 41,
+}
+_PROVENANCE = "imslab: a live run of software cards, UEs and the embedded core"
+_BLOCKS = 50  # labs side by side on one machine: 127.0.0.x, 127.0.1.x, ...
+
+
+class LabCard:
+    """One card, and a record of everything that was said to it."""
+
+    def __init__(self, link: Link, clock: Any, *, software: Card | None = None) -> None:
+        self.software = software
+        self.waiting: deque[Exchange] = deque()
+        self._recorder = Recorder(link, self.waiting.append, clock=clock)
+        self._client = IsimClient(self._recorder)
+        self._profile: IsimProfile | None = None
+
+    @property
+    def profile(self) -> IsimProfile:
+        """The IMS profile as the card tells it: read by APDUs the first time, shown as a table."""
+        if self._profile is None:
+            self._profile = self._client.read_profile()
+        return self._profile
+
+    @property
+    def exchanges(self) -> list[Exchange]:
+        """Every command and response so far."""
+        return list(self._recorder.exchanges)
+
+    def transmit(self, apdu: bytes) -> bytes:
+        """Send one command APDU; return data and status word."""
+        return self._recorder.transmit(apdu)
+
+    def reset(self) -> bytes:
+        """Reset the card and return its ATR."""
+        self._profile = None
+        return self._recorder.reset()
+
+    def authenticate(self, rand: bytes, autn: bytes) -> Answer:
+        """Let the card judge a challenge: RES, CK and IK, or MacFailure, SyncFailure, CardError."""
+        return self._client.authenticate(rand, autn)
+
+
+class Subscriber:
+    """A person with a card. In a recording the card replays, and ``register`` finds what happened."""
+
+    def __init__(self, lab: "Lab", name: str, card: LabCard, profile: Profile | None) -> None:
+        self.name, self.card, self.profile = name, card, profile
+        self._lab = lab
+        self._terminal: Terminal | None = None
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {self.card.profile.impu[0]}>"
+
+    async def register(
+        self, algorithm: str | None = None, *, transport: str = "UDP", expires: int = EXPIRES
+    ) -> "Registration":
+        """Register, and return what happened, with ``ladder()`` and ``timing()``.
+
+        ``algorithm``  "AKAv1-MD5", "AKAv2-MD5", "AKAv2-SHA-256"; None takes the strongest offered
+        ``transport``  "UDP", "TCP" or "WS"
+        Raises MacFailure, RegistrationFailed, CardError or NetworkError.
+        """
+        return await self._lab._register(self, algorithm, transport, expires)
+
+    async def deregister(self) -> None:
+        """Leave the network."""
+        if self._terminal is None:
+            raise ImslabError(f"{self.name} is not registered")
+        await self._terminal.deregister()
+
+    async def watch(self) -> dict[str, str]:
+        """Subscribe to the reg event; return what the network says of each public identity."""
+        if self._terminal is None:
+            raise ImslabError(f"{self.name} is not registered: register first")
+        return await self._terminal.subscribe()
+
+
+class Lab:
+    """Subscribers alice and bob, and a home network.
+
+    ``reader``   "auto", or a part of a reader's name: alice's card is there. "auto" takes the software card
+                 where there is no reader or no card, and says so in ``notes``
+    ``profile``  the profile of the card in the reader, if you know its keys (a programmable card)
+    ``trace``    a capture to look at in place of anything live
+    ``policy``   what the S-CSCF offers: ``imslab.ims.scscf.Policy``
+    ``seed``     text: random octets are derived from it and are the same in each run (never for real keys)
+    """
+
+    def __init__(
+        self,
+        *,
+        reader: str | None = None,
+        profile: str | Path | Profile | None = None,
+        trace: str | Path | None = None,
+        policy: Policy | None = None,
+        seed: str | None = None,
+    ) -> None:
+        from imslab.net.tap import Clock
+
+        if trace is not None and reader is not None:
+            raise Malformed("a lab is live or a recording", expected="reader or trace, not both")
+        self.notes: list[str] = []
+        self.log: list[Event] = []
+        self.clock = Clock()
+        self._policy, self._random = policy, os.urandom if seed is None else Seeded(seed)
+        self._core: Core | None = None
+        self._tap: Any = None
+        self._file = io.BytesIO()
+        self._cached: tuple[int, Capture] | None = None
+        self._recording: Capture | None = None
+        self._given: dict[str, int] = {}
+        self._hosts: dict[str, str] = {}
+        if trace is not None:
+            self._recording = _open(trace)
+            self.alice, self.bob = (self._recorded(name) for name in NAMES)
+        else:
+            self.alice = self._live("alice", reader, profile)
+            self.bob = self._live("bob", None, None)
+
+    # -- what a notebook looks at -----------------------------------------------------------
+
+    @property
+    def mode(self) -> str:
+        """What this lab runs on, in words, for the top of a notebook."""
+        if self._recording is not None:
+            return "captured trace"
+        return "live, software cards" if self.alice.card.software else "live, card in the reader"
+
+    @property
+    def capture(self) -> "Capture":
+        """Everything so far, as a Capture."""
+        if self._recording is not None:
+            return self._recording
+        from imslab.capture import open_capture
+
+        self._flush()
+        octets = self._file.getvalue()
+        if not octets:
+            raise ImslabError("nothing has happened yet: await lab.alice.register() first")
+        if self._cached is None or self._cached[0] != len(octets):
+            self._cached = len(octets), open_capture(octets, profile=self._known())
+        return self._cached[1]
+
+    @property
+    def core(self) -> "Core":
+        """The embedded core; in a recording there is none."""
+        if self._core is None:
+            raise ImslabError("the core is not running: await lab.start(), or register first")
+        return self._core
+
+    def save(self, path: str | Path) -> Path:
+        """Write the trace so far as pcapng, for Wireshark and ``imslab inspect``."""
+        if self._recording is not None:
+            raise ImslabError("this lab is a recording already: copy its file")
+        self._flush()
+        target = Path(path)
+        target.write_bytes(self._file.getvalue())
+        return target
+
+    def close(self) -> None:
+        """Close every socket. A lab can be closed twice."""
+        for subscriber in (self.alice, self.bob):
+            if subscriber._terminal is not None:
+                subscriber._terminal.close()
+                subscriber._terminal = None
+        if self._core is not None:
+            self._core.close()
+            self._core = None
+
+    async def __aenter__(self) -> "Lab":
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Lab: {self.mode}>"
+
+    # -- live -------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Start the embedded core; ``register`` does it by itself."""
+        if self._core is not None or self._recording is not None:
+            return
+        from imslab.net.core import Core
+        from imslab.net.tap import Tap
+        from imslab.net.trace import TraceWriter
+
+        for block in range(_BLOCKS):
+            hosts = {name: f"127.0.{block}.{last}" for name, last in _HOSTS.items()}
+            file = io.BytesIO()
+            tap = Tap(TraceWriter(file, comment=_PROVENANCE), self.clock, hss=hosts["hss"])
+            core = Core(
+                host=hosts["p-cscf"],
+                scscf=hosts["s-cscf"],
+                policy=self._policy,
+                random=self._random,
+                clock=self.clock,
+                tap=tap,
+                on_event=self.log.append,
+            )
+            try:
+                await core.start()
+            except NetworkError as error:
+                core.close()
+                taken = error
+                continue  # another notebook's lab is there: take the next block of addresses
+            self._core, self._tap, self._file, self._hosts = core, tap, file, hosts
+            break
+        else:
+            raise taken
+        for name, host in self._hosts.items():
+            self._tap.writer.name(host, name)
+        for subscriber in (self.alice, self.bob):
+            assert subscriber.profile is not None
+            core.hss.add(subscriber.profile)
+            atr = subscriber.card.reset()
+            self._tap.reset(self._hosts[subscriber.name], self._hosts[f"{subscriber.name}'s card"], atr)
+
+    def _live(self, name: str, reader: str | None, known: str | Path | Profile | None) -> Subscriber:
+        link = None if reader is None else self._reader(reader)
+        if link is not None:
+            card = LabCard(link, self.clock)
+            return Subscriber(self, name, card, _profile_of(card, known))
+        profile = Profile.load(profile_path(name))
+        software = Card(profile, protocol="T=0")
+        return Subscriber(self, name, LabCard(software, self.clock, software=software), profile)
+
+    def _reader(self, wanted: str) -> Link | None:
+        from imslab.uicc import pcsc
+
+        try:
+            return pcsc.connect(None if wanted == "auto" else wanted)
+        except CardError as error:
+            if wanted != "auto":
+                raise
+            self.notes.append(f"{error} The software card takes its place.")
+            return None
+
+    async def _register(
+        self, subscriber: Subscriber, algorithm: str | None, transport: str, expires: int
+    ) -> "Registration":
+        if self._recording is not None:
+            return self._find(subscriber, algorithm)
+        await self.start()
+        terminal = await self._terminal(subscriber, transport, expires)
+        try:
+            registered = await terminal.register(algorithm)
+        finally:
+            self._drain()
+        return next(r for r in reversed(self.capture.logins) if r.call_id == registered.call_id)
+
+    async def _terminal(self, subscriber: Subscriber, transport: str, expires: int) -> "Terminal":
+        from imslab.net.terminal import Terminal
+
+        address = self._proxy(subscriber, transport)
+        if subscriber._terminal is not None and subscriber._terminal.proxy == address:
+            return subscriber._terminal
+        if subscriber._terminal is not None:
+            subscriber._terminal.close()
+        terminal = Terminal(
+            subscriber.card.profile,
+            subscriber.card,
+            address,
+            host=self._hosts[subscriber.name],
+            slow=subscriber.card.software is None,
+            expires=expires,
+            random=self._random,
+            clock=self.clock,
+            on_event=self.log.append,
+            after_card=self._drain,
+        )
+        self._drain()
+        await terminal.open()
+        subscriber._terminal = terminal
+        return terminal
+
+    def _proxy(self, subscriber: Subscriber, transport: str) -> "Address":
+        """Return the P-CSCF that the card names; the lab is the DNS of its own names."""
+        named = subscriber.card.profile.pcscf
+        if not named:
+            self.notes.append("The card names no P-CSCF: the lab's own is taken.")
+        addresses = self.core.addresses
+        if transport not in addresses:
+            raise Malformed(f"unknown transport {transport!r}", expected="UDP, TCP or WS")
+        return addresses[transport]
+
+    def _flush(self) -> None:
+        self._drain()
+        if self._tap is not None:
+            self._tap.flush()
+
+    def _drain(self) -> None:
+        """Note what the cards have said, before what comes next."""
+        if self._tap is None:
+            return
+        for subscriber in (self.alice, self.bob):
+            waiting = subscriber.card.waiting
+            host = self._hosts[subscriber.name]
+            card = self._hosts[f"{subscriber.name}'s card"]
+            while waiting:
+                self._tap.card(host, card, waiting.popleft())
+
+    # -- recorded ---------------------------------------------------------------------------
+
+    def _recorded(self, name: str) -> Subscriber:
+        exchanges = self.capture.exchanges(name)
+        card = LabCard(Replayer(exchanges), self.clock)
+        return Subscriber(self, name, card, None)
+
+    def _find(self, subscriber: Subscriber, algorithm: str | None) -> "Registration":
+        """Return the recorded registration that was not given yet."""
+        mine = [r for r in self.capture.logins if r.impi == subscriber.card.profile.impi]
+        fitting = [r for r in mine if algorithm is None or r.algorithm.lower() == algorithm.lower()]
+        given = self._given.get(subscriber.name, 0)
+        if not fitting:
+            held = ", ".join(f"{r.impu} {r.algorithm}" for r in self.capture.logins) or "no registration"
+            raise ImslabError(
+                f"the trace holds no registration of {subscriber.name} like that; it holds: {held}"
+            )
+        self._given[subscriber.name] = given + 1
+        return fitting[min(given, len(fitting) - 1)]
+
+    def _known(self) -> list[Profile]:
+        """Return the profiles whose keys the lab knows: with them the capture verifies every number."""
+        return [s.profile for s in (self.alice, self.bob) if s.profile is not None]
+
+
+def _profile_of(card: LabCard, known: str | Path | Profile | None) -> Profile:
+    """Return what the HSS shall know of a card in a reader.
+
+    Without its profile nobody here knows its K: the network gets a made-up one, and the card
+    will say so (9862), which is what it is for.
+    """
+    if known is not None:
+        return known if isinstance(known, Profile) else Profile.load(known)
+    told = card.profile
+    return Profile(
+        imsi=told.imsi or "001010000000001",
+        impi=told.impi,
+        impu=told.impu,
+        domain=told.domain,
+        k=bytes(16),
+        opc=bytes(16),
+    )
+
+
+def _open(trace: str | Path) -> "Capture":
+    from imslab.capture import open_capture
+
+    return open_capture(trace, profile=[Profile.load(profile_path(name)) for name in NAMES])
+
+
+class Seeded:
+    """Octets that follow from a text: the same in each run, and therefore no secret at all."""
+
+    def __init__(self, seed: str) -> None:
+        self._seed, self._count = seed, 0
+
+    def __call__(self, octets: int) -> bytes:
+        """Return the next ``octets``."""
+        self._count += 1
+        return hashlib.shake_256(f"imslab {self._seed} {self._count}".encode()).digest(octets)

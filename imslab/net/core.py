@@ -1,0 +1,106 @@
+"""The embedded core: P-CSCF, S-CSCF and HSS in one process, on one address.
+
+The P-CSCF listens on UDP, TCP and WebSocket. The hop to the S-CSCF and the questions to the HSS
+stay in memory, and are written into the trace as if they had crossed a wire.
+"""
+
+import os
+from collections.abc import Callable, Iterable
+
+from imslab.ims import Address, Hss, Pcscf, Scscf
+from imslab.ims import cx as cx_values
+from imslab.ims.node import Event, RandomSource
+from imslab.ims.scscf import Policy
+from imslab.net.drive import Driver
+from imslab.net.stream import StreamWire, TcpConnection
+from imslab.net.tap import Clock, Tap
+from imslab.net.udp import UdpWire
+from imslab.net.websocket import WebSocketConnection
+from imslab.uicc.profile import Profile
+
+DOMAIN = "ims.mnc001.mcc001.3gppnetwork.org"
+SIP_PORT, WEBSOCKET_PORT = 5060, 5080
+
+
+class Core:
+    """A home network that fits into a cell.
+
+    ``host``      where the P-CSCF listens; ``port`` 0 takes any free one
+    ``scscf``, ``hss``  addresses that the S-CSCF and the HSS have in the trace; nothing listens there
+    ``policy``    what the S-CSCF offers and allows
+    ``database``  an SQLite file for the subscribers, or ":memory:"
+    ``origins``   web origins that may open a WebSocket
+    """
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.21",
+        port: int = SIP_PORT,
+        websocket_port: int = WEBSOCKET_PORT,
+        scscf: str = "127.0.0.31",
+        domain: str = DOMAIN,
+        policy: Policy | None = None,
+        database: str = ":memory:",
+        origins: tuple[str, ...] = (),
+        random: RandomSource = os.urandom,
+        clock: Clock | None = None,
+        tap: Tap | None = None,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> None:
+        self.clock = clock or Clock()
+        self.tap = tap
+        self.domain, self.host = domain, host
+        self._ports = (port, websocket_port)
+        self._scscf_address = Address(scscf, SIP_PORT)
+        self._policy, self._origins, self._random = policy, origins, random
+        self._on_event = on_event
+        self.hss = Hss(database, random=random)
+        self.addresses: dict[str, Address] = {}
+        self._driver: Driver | None = None
+        self.pcscf: Pcscf | None = None
+        self.scscf: Scscf | None = None
+
+    async def start(self) -> None:
+        """Open the sockets and go to work; NetworkError, and nothing left open, when one is taken."""
+        driver = Driver(self.clock, self.tap, on_event=self._on_event)
+        port, websocket_port = self._ports
+        tcp, websocket = StreamWire(driver, TcpConnection), StreamWire(driver, WebSocketConnection)
+        udp = await UdpWire.bind(driver, self.host, port)
+        try:
+            # TCP takes the port that UDP has got: a UE that knows one knows both (RFC 3263, 4.2).
+            await tcp.listen(self.host, udp.address.port)
+            await websocket.listen(self.host, websocket_port)
+        except BaseException:
+            udp.close()
+            tcp.close()
+            raise
+        self.addresses = {"UDP": udp.address, "TCP": tcp.address, "WS": websocket.address}
+        pcscf = Pcscf(
+            udp.address, self._scscf_address, self.domain, random=self._random, origins=self._origins
+        )
+        scscf = Scscf(self._scscf_address, self.domain, self._ask, random=self._random, policy=self._policy)
+        driver.add(pcscf, scscf)
+        udp.serve(pcscf)
+        tcp.serve(pcscf, "TCP")
+        websocket.serve(pcscf, "WS")
+        self._driver, self.pcscf, self.scscf = driver, pcscf, scscf
+
+    def add(self, profiles: Iterable[Profile]) -> None:
+        """Make these cards' owners subscribers."""
+        for profile in profiles:
+            self.hss.add(profile)
+
+    def close(self) -> None:
+        """Close all sockets and the database."""
+        if self._driver is not None:
+            self._driver.close()
+            self._driver = None
+        self.hss.close()
+
+    def _ask(self, request: cx_values.Request, now: float) -> cx_values.Answer:
+        asked = self.clock() if self.tap is not None else 0.0
+        answer = self.hss.ask(request, now)
+        if self.tap is not None:
+            self.tap.asked(self._scscf_address, request, answer, asked, self.clock())
+        return answer
