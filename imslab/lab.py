@@ -350,6 +350,8 @@ class Lab:
 
     def _find(self, subscriber: Subscriber, algorithm: str | None) -> "Registration":
         """Return the recorded registration that was not given yet."""
+        if not self.capture.exchanges(subscriber.name):
+            raise ImslabError(f"the trace holds nothing of {subscriber.name}'s card")
         mine = [r for r in self.capture.logins if r.impi == subscriber.card.profile.impi]
         fitting = [r for r in mine if algorithm is None or r.algorithm.lower() == algorithm.lower()]
         given = self._given.get(subscriber.name, 0)

@@ -57,6 +57,7 @@ class Subscriber:
     algorithms: tuple[str, ...]
     scheme: str
     generator: SqnGenerator
+    ind_length: int = 5
     server: str = ""
 
 
@@ -113,7 +114,16 @@ class Hss:
             generator = SCHEMES[scheme](sqn_he=start, ind_length=profile.ind_length)
         # Looked up as a registrar does: without parameters, escapes undone (RFC 3261, 10.3).
         impus = tuple(Uri.parse(impu).canonical for impu in profile.impu)
-        added = Subscriber(profile.impi, impus, profile.functions, amf, algorithms, scheme, generator)
+        added = Subscriber(
+            profile.impi,
+            impus,
+            profile.functions,
+            amf,
+            algorithms,
+            scheme,
+            generator,
+            profile.ind_length,
+        )
         self._db.execute(
             "REPLACE INTO subscriber (impi, profile, amf, algorithms, scheme, generator)"
             " VALUES (?, ?, ?, ?, ?, ?)",
@@ -153,6 +163,7 @@ class Hss:
             tuple(algorithms.split()),
             scheme,
             SCHEMES[scheme](**json.loads(generator)),
+            profile.ind_length,
             server,
         )
         self._cache[impi] = found
@@ -162,6 +173,17 @@ class Hss:
         """Return the private identity that owns the public identity ``impu``, or None."""
         row = self._db.execute("SELECT impi FROM identity WHERE impu = ?", (impu,)).fetchone()
         return row[0] if row else None
+
+    def forget_sqn(self, impi: str) -> None:
+        """Set the subscriber's sequence number back to nothing, as a restored backup does.
+
+        The card has seen higher ones: its next answer is AUTS. Malformed for an unknown subscriber.
+        """
+        subscriber = self.subscriber(impi)
+        if subscriber is None:
+            raise Malformed(f"no subscriber {impi}")
+        subscriber.generator = SCHEMES[subscriber.scheme](ind_length=subscriber.ind_length)
+        self._save(subscriber)
 
     def close(self) -> None:
         """Close the database."""

@@ -92,4 +92,4 @@ def _smartcard() -> ModuleType:
 
 
 def _missing(text: str) -> CardError:
-    return CardError(text[0].upper() + text[1:], sw1=None, sw2=None, meaning="no card")
+    return CardError(text, sw1=None, sw2=None, meaning="no card")

@@ -1,0 +1,67 @@
+"""Make the traces of this folder again: each is a live run of imslab, recorded by its own tap.
+
+Run it with ``make traces``, or ``python data/traces/make.py [NAME ...]``. Random octets follow
+from a seed; times and ports are those of the run. README.md of this folder says what is in each.
+"""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from imslab import Lab
+
+HERE = Path(__file__).parent
+
+
+async def register_akav1(lab: Lab) -> None:
+    """Record a login with AKAv1-MD5 over UDP, and the reading of the card before it."""
+    await lab.alice.register("AKAv1-MD5")
+
+
+async def register_akav2(lab: Lab) -> None:
+    """Record logins of alice and bob with AKAv2-SHA-256, over UDP, TCP and WebSocket."""
+    await lab.alice.register("AKAv2-SHA-256")
+    await lab.alice.register("AKAv2-SHA-256", transport="TCP")
+    await lab.alice.register("AKAv2-SHA-256", transport="WS")
+    await lab.bob.register("AKAv2-SHA-256", transport="WS")
+
+
+async def register_resync(lab: Lab) -> None:
+    """Record a login whose first challenge is stale: the HSS has forgotten how far it had counted."""
+    await lab.alice.register("AKAv2-MD5")
+    lab.core.hss.forget_sqn(lab.alice.card.profile.impi)
+    await lab.alice.register("AKAv2-MD5")
+
+
+TRACES: dict[str, Callable[[Lab], Awaitable[None]]] = {
+    "register-akav1": register_akav1,
+    "register-akav2": register_akav2,
+    "register-resync": register_resync,
+}
+
+
+async def make(name: str) -> Path:
+    """Make one trace and return its path."""
+    lab = Lab(seed=name)
+    try:
+        await TRACES[name](lab)
+        return lab.save(HERE / f"{name}.pcapng")
+    finally:
+        lab.close()
+
+
+def main(names: list[str]) -> int:
+    """Make the named traces, or all."""
+    unknown = [name for name in names if name not in TRACES]
+    if unknown:
+        print(f"no trace is called {unknown[0]}; there are: {', '.join(TRACES)}", file=sys.stderr)
+        return 2
+    for name in names or TRACES:
+        path = asyncio.run(make(name))
+        print(f"{path.name}: {path.stat().st_size} octets")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
