@@ -47,7 +47,7 @@ bench: $(STAMP) ## measure, side by side with peers
 reader: $(STAMP) ## add pyscard, for a card in a PC/SC reader
 	@lock=$$(mktemp) && trap 'rm -f "$$lock"' EXIT && sed "s/ ; extra == 'reader'//" requirements.lock > "$$lock" && \
 	if command -v uv > /dev/null; then uv pip install --python $(RUN) --require-hashes --no-deps -r "$$lock"; \
-	else $(RUN) -m pip install -q --require-hashes --no-deps -r "$$lock"; fi
+	else $(RUN) -m ensurepip > /dev/null && $(RUN) -m pip install --quiet --quiet --require-hashes --no-deps -r "$$lock"; fi
 
 # One lock for all: a line that only an extra needs carries a marker that pip and uv find false, so that
 # `pip install --require-hashes -r requirements.lock` leaves it out, and `make reader` takes the marker off.

@@ -143,6 +143,12 @@ def test_heavy_libraries_are_imported_where_they_are_used() -> None:
     assert show(heavy) == []
 
 
+def test_what_inherits_from_scapy_is_under_the_licence_of_scapy() -> None:
+    inheriting = [name for name, libraries in LOADS_HEAVY.items() if "scapy" in libraries and name in MODULES]
+    first = [MODULES[name].read_text("utf-8").split("\n", 1)[0] for name in inheriting]
+    assert [line for line in first if line != "# SPDX-License-Identifier: GPL-2.0-only"] == []
+
+
 def test_floors_0_to_2_are_pure() -> None:
     low = [(i, i.imported.split(".")[0]) for i in ALL if floor(i.importer) <= 2]
     assert show(i for i, top in low if top in IMPURE) == []

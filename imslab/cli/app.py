@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import imslab
-from imslab.cli import doctor, lab
+from imslab.cli import doctor, explain, lab
 
 app = typer.Typer(
     name="imslab",
@@ -38,3 +38,7 @@ app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )(lab.lab)
 app.command("doctor", epilog="Example: imslab doctor")(doctor.doctor)
+app.command(
+    "explain",
+    epilog="Example: imslab explain --algorithm AKAv2-MD5 --nonce ... --response ... --k @k --opc @opc",
+)(explain.explain)

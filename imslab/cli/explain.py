@@ -1,0 +1,112 @@
+"""``imslab explain``: the AKA doctor on the command line. Why does this answer not match this challenge?
+
+Keys do not belong into the history of a shell: every key may also be given as ``@file`` (hex or base64 in
+a file), or in the environment, as IMSLAB_K, IMSLAB_OPC and so on.
+"""
+
+import json as json_format
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from imslab.errors import ImslabError
+
+if TYPE_CHECKING:
+    from imslab.aka.doctor import Diagnosis
+
+FROM_FILE = "@"
+LARGEST_FILE = 100_000  # octets; a key, a header line or a small body
+
+Text = str | None
+
+
+def explain(
+    nonce: Annotated[Text, typer.Option(help="nonce of the challenge (base64)")] = None,
+    rand: Annotated[Text, typer.Option(help="RAND, instead of a nonce")] = None,
+    autn: Annotated[Text, typer.Option(help="AUTN, instead of a nonce")] = None,
+    challenge: Annotated[Text, typer.Option(help="a whole WWW-Authenticate line, or @file")] = None,
+    realm: Annotated[Text, typer.Option(help="realm of the challenge")] = None,
+    algorithm: Annotated[
+        Text, typer.Option(help="AKAv1-MD5, AKAv2-MD5, AKAv2-SHA-256 ...; or milenage, tuak, xor")
+    ] = None,
+    digest_algorithm: Annotated[Text, typer.Option(help="AKAv1-MD5 ..., beside --algorithm tuak")] = None,
+    response: Annotated[Text, typer.Option(help="response that was seen")] = None,
+    auts: Annotated[Text, typer.Option(help="auts that was seen")] = None,
+    res: Annotated[Text, typer.Option(help="RES that was seen, in an APDU or a vector")] = None,
+    authorization: Annotated[Text, typer.Option(help="a whole Authorization line, or @file")] = None,
+    username: Annotated[Text, typer.Option(help="username of the answer: the IMPI")] = None,
+    uri: Annotated[Text, typer.Option(help="uri of the answer")] = None,
+    method: Annotated[Text, typer.Option(help="method of the request (REGISTER)")] = None,
+    qop: Annotated[Text, typer.Option(help="qop of the answer: auth, auth-int, or not given")] = None,
+    nc: Annotated[Text, typer.Option(help="nc of the answer")] = None,
+    cnonce: Annotated[Text, typer.Option(help="cnonce of the answer")] = None,
+    body: Annotated[Text, typer.Option(help="body of the request, for auth-int; or @file")] = None,
+    k: Annotated[Text, typer.Option(envvar="IMSLAB_K", help="subscriber key, or @file")] = None,
+    op: Annotated[Text, typer.Option(envvar="IMSLAB_OP", help="operator value OP, or @file")] = None,
+    opc: Annotated[Text, typer.Option(envvar="IMSLAB_OPC", help="OPc: OP bound to K, or @file")] = None,
+    top: Annotated[Text, typer.Option(envvar="IMSLAB_TOP", help="TUAK's TOP, or @file")] = None,
+    topc: Annotated[Text, typer.Option(envvar="IMSLAB_TOPC", help="TUAK's TOPc, or @file")] = None,
+    amf: Annotated[Text, typer.Option(help="AMF that is configured somewhere, 2 octets")] = None,
+    sqn: Annotated[Text, typer.Option(help="highest SQN of the card, 6 octets")] = None,
+    res_length: Annotated[Text, typer.Option(help="octets of RES, for TUAK and XOR")] = None,
+    reveal: Annotated[bool, typer.Option("--reveal", help="show RES, CK and IK too")] = False,
+    json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
+) -> None:
+    """Say why an answer does not match a challenge: which number is wrong, and what to change.
+
+    Octets are given in hex or base64. Keys stay out of the shell's history when they are given as
+    @file (--k @k.hex), or in the environment (IMSLAB_K, IMSLAB_OP, IMSLAB_OPC, IMSLAB_TOP, IMSLAB_TOPC).
+    """
+    # The parameters are the options of from_text under the same names.
+    given: dict[str, Text] = {
+        name: value for name, value in locals().items() if name not in ("reveal", "json")
+    }
+    files = ("k", "op", "opc", "top", "topc", "challenge", "authorization", "body")
+    given |= {name: from_file(name, given[name]) for name in files}
+
+    from imslab.aka import doctor
+
+    diagnosis = doctor.explain(doctor.from_text(**given), reveal=reveal)
+    print(json_format.dumps(as_json(diagnosis), indent=2) if json else diagnosis)
+
+
+def from_file(option: str, value: Text) -> Text:
+    """Return ``value``, or for ``@file`` what the file says (``@-``: stdin); ImslabError if it says nothing."""
+    if value is None or not value.startswith(FROM_FILE):
+        return value
+    name = value.removeprefix(FROM_FILE)
+    try:
+        octets = sys.stdin.buffer.read(LARGEST_FILE + 1) if name == "-" else _read(Path(name))
+        text = octets.decode("utf-8")
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise ImslabError(f"--{option}: cannot read {name}: {why}") from None
+    if len(octets) > LARGEST_FILE:
+        raise ImslabError(f"--{option}: {name} has more than {LARGEST_FILE} octets")
+    return text if option == "body" else text.strip()
+
+
+def as_json(diagnosis: "Diagnosis") -> dict[str, object]:
+    """Return a diagnosis as JSON has it: octets in hex."""
+    return {
+        "ok": diagnosis.ok,
+        "verdict": diagnosis.verdict,
+        "challenge": {name: octets.hex() for name, octets in diagnosis.parts.items()},
+        "checks": [
+            {"name": check.name, "result": check.result.value, "detail": check.detail}
+            for check in diagnosis.checks
+        ],
+        "computed": dict(diagnosis.values),
+        "causes": [
+            {"code": cause.code, "sentence": cause.sentence, "clause": cause.clause, "advice": cause.advice}
+            for cause in diagnosis.causes
+        ],
+        "tried": list(diagnosis.tried),
+    }
+
+
+def _read(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        return opened.read(LARGEST_FILE + 1)
