@@ -175,4 +175,5 @@ def _time(seconds: float) -> int:
     """Return nanoseconds; Malformed unless they fit into 63 bits (until the year 2262)."""
     if not math.isfinite(seconds) or not 0 <= seconds < 2**63 / 1e9:
         raise Malformed(f"{seconds!r} is no time in epoch seconds")
-    return round(seconds * 1e9)
+    whole, fraction = divmod(seconds, 1)  # apart: a float cannot hold epoch nanoseconds
+    return int(whole) * 1_000_000_000 + round(fraction * 1e9)
