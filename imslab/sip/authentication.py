@@ -13,12 +13,17 @@ from typing import Self
 from imslab.errors import Malformed
 from imslab.sip.syntax import QUOTED_STRING, TOKEN, Params, quote, split_list, unique, unquote, write_value
 
-_PARAM = rf"({TOKEN})[ \t]*=[ \t]*(?:({QUOTED_STRING})|([^\s\",=][^\s\",]*))"
+_VALUE = r"[^\s\",=][^\s\",]*+"
+_PARAM = rf"({TOKEN})[ \t]*=[ \t]*(?:({QUOTED_STRING})|({_VALUE}))"
 _Scheme = tuple[str, str, list[tuple[str, str | None]]]  # scheme, token68, parameters
 
 _PARAMETER = re.compile(_PARAM, re.DOTALL)
 _ELEMENT = re.compile(rf"[ \t]*+{_PARAM}[ \t]*+(?:,|$)", re.DOTALL)
-_ONE_SCHEME = re.compile(rf"({TOKEN})[ \t]++(?>{_PARAM}[ \t]*+(?:,[ \t]*+(?!$)|$))++", re.DOTALL)
+# No groups within the repetition: CPython 3.11 loses count of them there (SystemError).
+_ONE_SCHEME = re.compile(
+    rf"({TOKEN})[ \t]++(?:{TOKEN}[ \t]*+=[ \t]*+(?:{QUOTED_STRING}|{_VALUE})[ \t]*+(?:,[ \t]*+(?!$)|$))++",
+    re.DOTALL,
+)
 _SCHEME_AND_PARAMETER = re.compile(rf"({TOKEN})[ \t]+{_PARAM}", re.DOTALL)
 _SCHEME_ALONE = re.compile(rf"({TOKEN})(?:[ \t]+([A-Za-z0-9\-._~+/]+=*))?")
 
@@ -280,7 +285,7 @@ def _schemes(text: str) -> list[_Scheme]:
         elif match := _SCHEME_AND_PARAMETER.fullmatch(piece):
             pair = match[2].lower(), unquote(match[3]) if match[3] else match[4]
             found.append((match[1], "", [pair]))
-        elif match := _SCHEME_ALONE.fullmatch(piece):
+        elif (match := _SCHEME_ALONE.fullmatch(piece)) and not (match[2] and match[1].lower() == "digest"):
             found.append((match[1], match[2] or "", []))
         else:
             # The text is not repeated: it may hold ik and ck.

@@ -86,7 +86,7 @@ class Message:
             if not colon:
                 raise BadMessage(f"header row {lines.index(line) + 1} has no colon")
             value = (_FOLD.sub(" ", value) if "\r" in value else value).strip(" \t")
-            known = KEYS.get(name) or key(_FOLD.sub(" ", name))
+            known = KEYS.get(name) or _unusual(name)
             rows.append((known, value, line))
             if known in index:
                 index[known].append(value)
@@ -394,6 +394,13 @@ def head_end(octets: bytes, limits: Limits = DEFAULT_LIMITS) -> int:
     if len(octets) > limits.head:
         raise BadMessage(f"the head is longer than {limits.head} octets", status=513, offset=limits.head)
     raise BadMessage("no empty line ends the headers", offset=len(octets))
+
+
+def _unusual(name: str) -> str:
+    try:
+        return key(_FOLD.sub(" ", name))
+    except Malformed as error:
+        raise BadMessage(str(error)) from None
 
 
 def _name(line: str) -> str:

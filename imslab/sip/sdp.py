@@ -48,16 +48,8 @@ class Origin:
         return cls(*_fields("o=", text, 6))
 
     def __str__(self) -> str:
-        return " ".join(
-            (
-                self.username,
-                self.session_id,
-                self.session_version,
-                self.network,
-                self.address_type,
-                self.address,
-            )
-        )
+        session = f"{self.username} {self.session_id} {self.session_version}"
+        return f"{session} {self.network} {self.address_type} {self.address}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +161,23 @@ class SessionDescription(_Attributed):
     def parse(cls, body: bytes | str) -> Self:
         """Read a description; CRLF or LF ends a line. Raise Malformed with the number of the line."""
         head, *sections = _sections(_lines(body))
-        return cls(**_session(head), media=tuple(_media(section) for section in sections))
+        if head[:1] != [("v", "0")] or len(_every(head, "v")) > 1:
+            raise Malformed("not a session description", expected="v=0")
+        return cls(
+            origin=Origin.parse(_mandatory(head, "o")),
+            name=_mandatory(head, "s"),
+            title=_one(head, "i"),
+            uri=_one(head, "u"),
+            emails=_every(head, "e"),
+            phones=_every(head, "p"),
+            connection=_connection(head),
+            bandwidths=_every(head, "b"),
+            times=tuple(f"{letter}={value}" for letter, value in head if letter in "tr"),
+            zones=_one(head, "z"),
+            key=_one(head, "k"),
+            attributes=_attributes(head),
+            media=tuple(_media(section) for section in sections),
+        )
 
     def __str__(self) -> str:
         return "".join(f"{line}\r\n" for line in self.lines())
@@ -228,28 +236,6 @@ def _sections(lines: list[_Line]) -> list[list[_Line]]:
     return sections
 
 
-def _session(lines: list[_Line]) -> dict[str, object]:
-    if _one(lines, "v") != "0":
-        raise Malformed("bad version of a session description", expected="v=0")
-    origin, name, connection = _one(lines, "o"), _one(lines, "s"), _one(lines, "c")
-    if origin is None or name is None:
-        raise Malformed("a session description without o= or s=")
-    return {
-        "origin": Origin.parse(origin),
-        "name": name,
-        "title": _one(lines, "i"),
-        "uri": _one(lines, "u"),
-        "emails": _every(lines, "e"),
-        "phones": _every(lines, "p"),
-        "connection": None if connection is None else Connection.parse(connection),
-        "bandwidths": _every(lines, "b"),
-        "times": tuple(f"{letter}={value}" for letter, value in lines if letter in "tr"),
-        "zones": _one(lines, "z"),
-        "key": _one(lines, "k"),
-        "attributes": _attributes(lines),
-    }
-
-
 def _media(lines: list[_Line]) -> Media:
     kind, ports, protocol, *formats = _fields("m=", lines[0][1], 4, more=True)
     port, slash, count = ports.partition("/")
@@ -296,8 +282,20 @@ def _one(lines: list[_Line], letter: str) -> str | None:
     return found[0] if found else None
 
 
+def _mandatory(lines: list[_Line], letter: str) -> str:
+    value = _one(lines, letter)
+    if value is None:
+        raise Malformed(f"a session description without {letter}=")
+    return value
+
+
 def _every(lines: list[_Line], letter: str) -> tuple[str, ...]:
     return tuple(value for kind, value in lines if kind == letter)
+
+
+def _connection(lines: list[_Line]) -> Connection | None:
+    text = _one(lines, "c")
+    return None if text is None else Connection.parse(text)
 
 
 def _optional(letter: str, value: object) -> Iterator[str]:

@@ -82,12 +82,12 @@ def _server_key(request: Message, method: str) -> Key:
 
 def ack_for(invite: Message, response: Message) -> Message:
     """Return the ACK for a 300 to 699 response, by the rules of RFC 3261, 17.1.1.3."""
-    to = response.get("To")
-    if to is None:
-        raise Malformed("the response has no To")
+    to, caller = response.get("To"), invite.get("From")
+    if to is None or caller is None:
+        raise Malformed("no To in the response, or no From in the INVITE")
     headers: list[tuple[str, object]] = [("Via", invite.via), ("Max-Forwards", 70)]
     headers += [("Route", text) for text in invite.all("Route")]
-    headers += [("From", invite.get("From")), ("To", to), ("Call-ID", invite.call_id)]
+    headers += [("From", caller), ("To", to), ("Call-ID", invite.call_id)]
     headers += [("CSeq", f"{invite.cseq.number} ACK")]
     return Message.request("ACK", invite.uri_text, headers)
 

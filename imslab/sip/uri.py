@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from imslab.errors import Malformed
-from imslab.sip.syntax import HOST, NO_PARAMS, Params, number, to_octets
+from imslab.sip.syntax import HOST, NO_PARAMS, Params, number, to_octets, to_text
 
 _UNRESERVED = r"A-Za-z0-9\-_.!~*'()"
 # "#" must be escaped by RFC 3261, 25.1, but dial strings (*21#) carry it bare in practice.
@@ -25,6 +25,7 @@ _SIP = re.compile(
 _TEL = re.compile(r"tel:(\+?[0-9A-Fa-f*#\-.()]+)((?:;[!#-:=?-~]+)*)", re.IGNORECASE)
 _ANY = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):([!#-;=?-~]+)")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_ESCAPED_OCTET = re.compile(rb"%([0-9A-Fa-f]{2})")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _PLAIN_IN_USER = re.compile(rf"[{_UNRESERVED}&=+$,;?/]")
 _VISUAL = re.compile(r"[-.()]")
@@ -97,6 +98,15 @@ class Uri:
         return value.lower() if value else None
 
     @property
+    def port_or_default(self) -> int:
+        """The port, or the scheme's and transport's own (RFC 3261, 19.1.2; RFC 7118, 5.5)."""
+        if self.port is not None:
+            return self.port
+        if self.transport in ("ws", "wss"):
+            return 443 if self.scheme == "sips" else 80
+        return 5061 if self.scheme == "sips" or self.transport == "tls" else 5060
+
+    @property
     def is_loose_router(self) -> bool:
         """Whether the ``lr`` parameter is there (RFC 3261, 19.1.1)."""
         return "lr" in self.params
@@ -149,14 +159,8 @@ def unescape(text: str) -> str:
     """Return ``text`` with its ``%hh`` escapes undone, once; a ``%`` that starts no escape stays."""
     if "%" not in text:
         return text
-    first, *pieces = to_octets(text).split(b"%")
-    parts = [first]
-    for piece in pieces:
-        try:
-            parts.append(bytes.fromhex(piece[:2].decode("ascii")) + piece[2:])
-        except ValueError:
-            parts.append(b"%" + piece)
-    return b"".join(parts).decode("utf-8", "surrogateescape")
+    octets = _ESCAPED_OCTET.sub(lambda match: bytes.fromhex(match[1].decode()), to_octets(text))
+    return to_text(octets)
 
 
 def _parse(text: str) -> Uri:

@@ -100,7 +100,7 @@ class FrameReader:
         self._inflate = zlib.decompressobj(-15)
 
     def receive(self, octets: bytes) -> list[Frame]:
-        """Take octets, return what they complete; raise Malformed, and be closed, when they break the rules."""
+        """Take octets, return what they complete; be closed and raise Malformed when they break a rule."""
         if self.closed:
             raise Malformed("the WebSocket is closed: nothing is read any more")
         self._buffer += octets
