@@ -73,6 +73,16 @@ def aka_version(algorithm: str | None) -> int:
     return _lookup(algorithm).aka
 
 
+def h(algorithm: str | None, *parts: bytes) -> bytes:
+    """Return H(part ":" part ...) of ``algorithm``: 32 hex digits for MD5, else 64 (RFC 7616, 3.4)."""
+    return _lookup(algorithm).h(*parts)
+
+
+def prf(algorithm: str | None, key: bytes, label: bytes) -> bytes:
+    """Return PRF(key, label): HMAC with the hash of ``algorithm``: 16 octets for MD5, else 32."""
+    return _lookup(algorithm).prf(key, label)
+
+
 def password(algorithm: str, res: bytes, ck: bytes | None = None, ik: bytes | None = None) -> bytes:
     """Return the password of an AKA ``algorithm``, as the octets that are hashed.
 
