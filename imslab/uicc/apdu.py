@@ -59,9 +59,12 @@ NAMES = {
 # What an instruction carries: TS 102 221, table 10.5 and ISO/IEC 7816-4. It decides what the fifth
 # octet of a five-octet command means, and where a T=0 exchange in a trace divides.
 TAKES_DATA = frozenset(
-    (SELECT, UPDATE_BINARY, UPDATE_RECORD, SEARCH_RECORD, VERIFY, CHANGE_PIN, DISABLE_PIN, ENABLE_PIN)
-    + (UNBLOCK_PIN, AUTHENTICATE, 0x89, TERMINAL_PROFILE, ENVELOPE, TERMINAL_RESPONSE, TERMINAL_CAPABILITY)
-    + (0x32, 0xDB, 0x73, 0x75, 0x76, 0x78, 0xE2, 0xE4, 0xE6, 0xE8, 0xCB)
+    (
+        *(SELECT, UPDATE_BINARY, UPDATE_RECORD, SEARCH_RECORD, 0x32, 0xCB, 0xDB),
+        *(VERIFY, CHANGE_PIN, DISABLE_PIN, ENABLE_PIN, UNBLOCK_PIN, AUTHENTICATE, 0x89),
+        *(TERMINAL_PROFILE, ENVELOPE, TERMINAL_RESPONSE, TERMINAL_CAPABILITY),
+        *(0x73, 0x75, 0x76, 0x78, 0xE2, 0xE4, 0xE6, 0xE8),
+    )
 )
 
 
@@ -89,16 +92,16 @@ class Command:
         """Read a command APDU of case 1 to 4; raise Malformed when it is cut, inconsistent or extended."""
         if len(octets) < 4:
             raise Malformed(f"a command has at least 4 octets, not {len(octets)}", offset=len(octets))
-        header, body = octets[:4], octets[4:]
+        (cla, ins, p1, p2), body = octets[:4], octets[4:]
         if len(body) <= 1:
-            return cls(*header, b"", (body[0] or 256) if body else None)
+            return cls(cla, ins, p1, p2, b"", (body[0] or 256) if body else None)
         lc = body[0]
         if lc == 0:
             raise Malformed("extended lengths are not supported", offset=4)
         if len(body) == 1 + lc:
-            return cls(*header, bytes(body[1:]))
+            return cls(cla, ins, p1, p2, bytes(body[1:]))
         if len(body) == 2 + lc:
-            return cls(*header, bytes(body[1:-1]), body[-1] or 256)
+            return cls(cla, ins, p1, p2, bytes(body[1:-1]), body[-1] or 256)
         raise Malformed(f"Lc is {lc}, {len(body) - 1} octets follow", offset=4)
 
     def __bytes__(self) -> bytes:

@@ -73,7 +73,7 @@ class Authenticator:
         return answer
 
     def _gsm(self, data: bytes) -> bytes:
-        """GSM context: RAND alone; SRES and Kc by c2 and c3 (TS 33.102, 6.8.1.2). There is no SQN to check."""
+        """GSM context: RAND alone; SRES and Kc by c2 and c3 (TS 33.102, 6.8.1.2); no SQN."""
         (rand,) = _values(data, 16)
         res, ck, ik, _ = self._functions.f2_to_f5(rand)
         try:
@@ -136,7 +136,7 @@ def _challenge(data: bytes) -> list[bytes]:
 
 
 def _values(data: bytes, *lengths: int | None) -> list[bytes]:
-    """Divide values that each stand after a length octet; refuse with 6700 when they are cut, too long or too many."""
+    """Divide values that stand after a length octet each; refuse with 6700 unless all fits exactly."""
     values, at = [], 0
     for length in lengths:
         end = at + 1 + data[at] if at < len(data) else len(data) + 1

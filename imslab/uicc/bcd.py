@@ -12,7 +12,7 @@ _DIGITS = "0123456789*#,?!"
 
 def decode(octets: bytes) -> str:
     """Return the digits up to the first F; ``*``, ``#``, ``,``, ``?`` and ``!`` stand for A to E."""
-    digits = []
+    digits: list[str] = []
     for octet in octets:
         for half in (octet & 0x0F, octet >> 4):
             if half == 0x0F:
@@ -22,7 +22,7 @@ def decode(octets: bytes) -> str:
 
 
 def encode(digits: str, length: int | None = None) -> bytes:
-    """Return ``digits`` as semi-octets, filled with F up to ``length`` octets; raise Malformed when they are none."""
+    """Return ``digits`` as semi-octets, filled with F up to ``length`` octets, or raise Malformed."""
     halves = [_half(digit) for digit in digits]
     if len(halves) % 2:
         halves.append(0x0F)

@@ -56,7 +56,7 @@ class Card:
     def _start(self, profile: Profile, store: Store) -> Session:
         p = profile
         own = pins.pin_set(p.pin1, p.puk1, p.pin2, p.puk2, p.adm, pin1_enabled=p.pin1_enabled)
-        session = Session(profile, personalisation.file_system(profile), own, store)
+        session = Session(profile, personalisation.file_system(profile), own, store, self._is_t0)
         state = store.load()
         if state.get("iccid", profile.iccid.encode()) != profile.iccid.encode():
             raise Malformed("the store belongs to another card", expected=f"ICCID {profile.iccid}")
@@ -94,7 +94,7 @@ class Card:
         }
 
     def reset(self) -> bytes:
-        """Switch the card off and on: selections and verified PINs are gone; return the ATR (at most 33 octets)."""
+        """Switch off and on: selections and verified PINs are gone; return the ATR (at most 33 octets)."""
         self._pending = b""
         self._session.power_on()
         return self.profile.atr or atr(self.protocol)
@@ -147,10 +147,7 @@ class Card:
             return b"\x90\x00"
         if command.ins in apdu.TAKES_DATA:
             return self._case_4(command, data)
-        if command.le is None:
-            raise Refused(status.WRONG_LENGTH)
-        if command.le != len(data) and (self._is_t0 or command.le != 256):
-            raise Refused(0x6C00 | len(data) & 0xFF)
+        self._session.check_le(command, len(data))
         return data + b"\x90\x00"
 
     def _case_4(self, command: Command, data: bytes) -> bytes:

@@ -9,7 +9,7 @@ from imslab.uicc.apdu import Command
 from imslab.uicc.files.access import READ, UPDATE
 from imslab.uicc.files.base import Structure
 from imslab.uicc.filesystem import File
-from imslab.uicc.session import Channel, Refused, Session, check_le
+from imslab.uicc.session import Channel, Refused, Session
 
 _NEXT, _PREVIOUS, _ABSOLUTE, _BACKWARD, _ENHANCED = 0x02, 0x03, 0x04, 0x05, 0x06
 _HIGHEST_SFI = 30
@@ -43,8 +43,7 @@ def read_record(session: Session, channel: Channel, command: Command) -> bytes:
     """READ RECORD: absolute or current (P1 00), next, or previous."""
     file = _with_records(session, channel, command, READ)
     number = _record(file, channel, command)
-    if command.le != 256:
-        check_le(command, file.record_length)
+    session.check_le(command, file.record_length)
     _move(channel, command, number)
     return file.records[number - 1]
 

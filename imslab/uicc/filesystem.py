@@ -11,7 +11,7 @@ MF_FID, CURRENT_ADF = 0x3F00, 0x7FFF
 
 
 class File:
-    """An elementary file. ``records`` is its contents: one entry for a transparent file, else one for each record."""
+    """An elementary file. ``records`` is its contents: all in one when transparent, else each record."""
 
     __slots__ = (
         "fcp",

@@ -1,8 +1,8 @@
 """GSMTAP: how APDUs travel in a capture.
 
 Spec: libosmocore's gsmtap.h, version 2: a header of 16 octets, then the octets; UDP port 4729. Type 4 is SIM;
-subtype 0 is an APDU with its response as T=0 writes them, 1 an ATR. A case-4 exchange is two packets: the command
-with 61xx, and GET RESPONSE with the data. Wireshark and pySim-trace read this form.
+subtype 0 is an APDU with its response as T=0 writes them, 1 an ATR. A case-4 exchange is two packets: the
+command with 61xx, and GET RESPONSE with the data. Wireshark and pySim-trace read this form.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _HEADER = 4 * _HEADER_WORDS
 
 @dataclass(frozen=True, slots=True)
 class Gsmtap:
-    """One GSMTAP packet: ``type`` 4 is SIM, ``subtype`` 0 APDU or 1 ATR; ``octets`` what follows the header."""
+    """One GSMTAP packet: ``type`` 4 is SIM, ``subtype`` 0 APDU or 1 ATR; ``octets`` follow the header."""
 
     type: int
     subtype: int

@@ -1,7 +1,7 @@
 """The client of a card: reads the IMS profile, lets the card answer a challenge.
 
 Spec: 3GPP TS 31.103 (ISIM), TS 31.102 (USIM), TS 24.229, section 5.1.1.1A (which of them to use),
-TS 23.003, section 13 (identities that follow from the IMSI). Any ``Link`` will do: software card, reader, recording.
+TS 23.003, section 13 (identities that follow from the IMSI). Any ``Link`` will do.
 """
 
 import html
@@ -93,8 +93,8 @@ class IsimClient:
     def read_profile(self) -> IsimProfile:
         """Read the IMS identities: from the ISIM, or else from the USIM's IMSI.
 
-        Raises CardError when there is neither, or a PIN is needed (it says how many tries remain; no PIN is ever
-        tried), CardGone when the card goes away, Malformed when an identity cannot be read.
+        Raises CardError when there is neither, or a PIN is needed (it says how many tries remain; no PIN is
+        ever tried), CardGone when the card goes away, Malformed when an identity cannot be read.
         """
         self._warnings = []
         iccid = self._iccid()
@@ -110,8 +110,8 @@ class IsimClient:
     def authenticate(self, rand: bytes, autn: bytes) -> Answer:
         """Let the card answer a challenge (RAND and AUTN, 16 octets each).
 
-        Raises MacFailure when the network has not proved itself, SyncFailure with the card's AUTS (14 octets) when
-        the SQN is not fresh, CardError for any other refusal, CardGone when there is no answer.
+        Raises MacFailure when the network has not proved itself, SyncFailure with the card's AUTS (14 octets)
+        when the SQN is not fresh, CardError for any other refusal, CardGone when there is no answer.
         """
         command = apdu.authenticate(rand, autn)
         if not self._selected:
@@ -126,7 +126,7 @@ class IsimClient:
         return read_answer(data)
 
     def verify_pin(self, pin: str, reference: int = _PIN1) -> None:
-        """Present a PIN of 4 to 8 digits; raise CardError, which says how many tries remain, when it is wrong."""
+        """Present a PIN of 4 to 8 digits; a wrong one raises CardError, with the tries that remain."""
         _, sw = exchange(self._link, apdu.verify_pin(reference, pins.octets(pin)))
         if not status.is_success(sw):
             raise status.refused("VERIFY PIN", sw)
@@ -206,7 +206,7 @@ class IsimClient:
         return found
 
     def _read(self, kind: type[F], parent: int | None = None, *, required: bool = False) -> F | None:
-        """Read a transparent file; None when it is not there. What is broken is a warning, or Malformed if ``required``."""
+        """Read a transparent file; None, with a warning, when it is missing or broken."""
         parameters = self._select(kind, parent)
         if parameters is None:
             return None
@@ -226,7 +226,7 @@ class IsimClient:
             return []
         found = []
         for number in range(1, (parameters.records or _MOST_RECORDS) + 1):
-            data, sw = exchange(self._link, apdu.read_record(number))
+            data, sw = exchange(self._link, apdu.read_record(number, parameters.record_length or 256))
             if sw == status.RECORD_NOT_FOUND:
                 break
             self._accept(sw, f"READ RECORD {number} of {kind.NAME}")
@@ -258,8 +258,9 @@ class IsimClient:
         if parameters.structure not in (Structure.TRANSPARENT, None):
             raise Malformed(f"{kind.NAME} is not a transparent file")
         while not contents or len(contents) < size:
-            # An open Le, then 6Cxx in T=0; only a file longer than 256 octets takes a second turn.
-            data, sw = exchange(self._link, apdu.read_binary(len(contents)))
+            # What the FCP announces, 256 octets at most in one turn; an open Le where it says nothing.
+            wanted = min(size - len(contents), 256) if size else 256
+            data, sw = exchange(self._link, apdu.read_binary(len(contents), wanted))
             self._accept(sw, f"READ BINARY of {kind.NAME}")
             if not data:
                 break

@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 
 from imslab.errors import CardError, CardGone, Departed
 from imslab.uicc.apdu import GET_RESPONSE
+from imslab.uicc.narrator import explain_apdu
 
 _MOST_RESPONSE = 65536  # octets: no command here answers more, and a broken card could say 61xx for ever
 _GONE = (OSError, EOFError)  # ConnectionError and TimeoutError are OSErrors
@@ -77,7 +78,7 @@ class Replayer:
         self._exchanges, self._atr = tuple(exchanges), atr
 
     def transmit(self, apdu: bytes, /) -> bytes:
-        """Return the recorded response; raise Departed when the recording has another command here, or ends."""
+        """Return the recorded response; raise Departed when another command was recorded here, or none."""
         if self.position >= len(self._exchanges):
             raise Departed(
                 f"the recording has {len(self._exchanges)} exchanges and ends before {_described(apdu)}",
@@ -86,7 +87,7 @@ class Replayer:
         recorded = self._exchanges[self.position]
         if recorded.command != apdu:
             raise Departed(
-                f"exchange {self.position}: recorded {_described(recorded.command)}, asked {_described(apdu)}",
+                f"exchange {self.position}: recorded {_described(recorded.command)}; got {_described(apdu)}",
                 position=self.position,
             )
         self.position += 1
@@ -162,8 +163,4 @@ def _ask(link: Link, apdu: bytes) -> tuple[bytes, int]:
 
 def _described(apdu: bytes) -> str:
     # Only the header: the data of VERIFY and of UPDATE may be secret.
-    from imslab.uicc.narrator import (
-        explain_apdu,
-    )  # narrator knows file names; a link does without it until now
-
     return f"{explain_apdu(apdu)} ({apdu[:5].hex()}{'...' if len(apdu) > 5 else ''})"

@@ -1,7 +1,7 @@
 """APDUs in words, for ladders: what a command asks, what an answer says.
 
-Spec: ETSI TS 102 221, section 11; 3GPP TS 31.102, section 7.1. Labels are short. A file's name depends on what
-was selected before, so the narrator reads exchanges in order; it never shows a PIN or a key.
+Spec: ETSI TS 102 221, section 11; 3GPP TS 31.102, section 7.1. Labels are short. A file's name depends on
+what was selected before, so the narrator reads exchanges in order; it never shows a PIN or a key.
 """
 
 from dataclasses import dataclass
@@ -67,7 +67,8 @@ class Narrator:
             )
             return f"{name} ({context})"
         if ins in (apdu.VERIFY, apdu.CHANGE_PIN, apdu.DISABLE_PIN, apdu.ENABLE_PIN, apdu.UNBLOCK_PIN):
-            return f"{name.removesuffix(' PIN')} {_PINS.get(p2, f'key {p2:02X}')}{'' if data else ' (tries left?)'}"
+            which = _PINS.get(p2, f"key {p2:02X}")
+            return f"{name.removesuffix(' PIN')} {which}{'' if data else ' (tries left?)'}"
         if ins == apdu.MANAGE_CHANNEL:
             return f"{name} {f'close {p2}' if p1 & 0x80 else 'open'}"
         return name
@@ -105,8 +106,8 @@ def authenticate_parts(
 ) -> tuple[list[tuple[str, bytes]], list[tuple[str, bytes]]]:
     """Divide an AUTHENTICATE exchange into named octets.
 
-    Returns RAND, AUTN's SQN xor AK, AMF and MAC for the command; RES, CK, IK and Kc, or AUTS' SQN_MS xor AK* and
-    MAC-S, for the response. A part that cannot be read is left out; nothing is raised.
+    Returns RAND, AUTN's SQN xor AK, AMF and MAC for the command; RES, CK, IK and Kc, or AUTS' SQN_MS xor AK*
+    and MAC-S, for the response. A part that cannot be read is left out; nothing is raised.
     """
     return _challenge_parts(_data(command)), _answer_parts(response[:-2])
 
@@ -168,7 +169,7 @@ def _application(aid: bytes) -> str:
 
 def _by_sfi(here: _Selection, sfi: int) -> str:
     files = FILES_BY_DIRECTORY.get(here.directory, {}).values()
-    return next((file.NAME for file in files if file.SFI == sfi), f"SFI {sfi:02X}")
+    return next((file.NAME for file in files if sfi == file.SFI), f"SFI {sfi:02X}")
 
 
 def _which_record(p1: int, p2: int) -> str:

@@ -1,7 +1,7 @@
 """From a profile to the files of a new card.
 
 Spec: ETSI TS 102 221, section 13 (MF); 3GPP TS 31.102, annex A and TS 31.103, section 4 (which files, which
-access conditions); TS 101 220, annex E (AIDs). Text files leave room, so that the profile can be changed later.
+access conditions); TS 101 220, annex E (AIDs). Text files leave room for a longer text.
 """
 
 from collections.abc import Sequence
@@ -51,7 +51,7 @@ def _fill(directory: Directory, files: list[File]) -> None:
 def _mf_files(profile: Profile, applications: list[Directory]) -> list[File]:
     listed = [uicc.Application(adf.aid, adf.label) for adf in applications]
     return [
-        _records(PUBLIC, uicc.Application, listed, 38, 4),
+        _records(PUBLIC, uicc.Application, listed, 38, 3),
         _transparent(PUBLIC, uicc.Iccid(profile.iccid)),
         _transparent(OPEN, uicc.PreferredLanguages(("en",)), size=4),
         _access_rules(AccessRules),
@@ -63,19 +63,19 @@ def _isim_files(profile: Profile) -> list[File]:
     files = [
         _transparent(PRIVATE, isim.Impi(profile.impi), size=_ROOM),
         _transparent(PRIVATE, isim.Domain(profile.domain), size=_ROOM),
-        _records(PRIVATE, isim.Impu, [isim.Impu(uri) for uri in profile.impu], _ROOM, 5),
+        _records(PRIVATE, isim.Impu, [isim.Impu(uri) for uri in profile.impu], _ROOM, 3),
         _transparent(PUBLIC, isim.IsimAdministrativeData()),
         _access_rules(isim.IsimAccessRules),
         _transparent(PRIVATE, isim.IsimServices(profile.ist), size=3),
     ]
     if profile.ist & {1, 5}:
-        files.append(_records(PRIVATE, isim.PCscf, [isim.PCscf(host) for host in profile.pcscf], _ROOM, 3))
+        files.append(_records(PRIVATE, isim.PCscf, [isim.PCscf(host) for host in profile.pcscf], _ROOM, 2))
     if 2 in profile.ist:
         files.append(_transparent(OWN, isim.GbaBootstrapping(), size=_ROOM))
         files.append(_records(PRIVATE, isim.GbaNaf, [], _ROOM, 3))
     if 20 in profile.ist:
         uris = [isim.WebRtcUri(uri) for uri in profile.webrtc_uri]
-        files.append(_records(PRIVATE, isim.WebRtcUri, uris, _ROOM, 2))
+        files.append(_records(PRIVATE, isim.WebRtcUri, uris, _ROOM, 1))
     return files
 
 

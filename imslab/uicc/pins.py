@@ -19,7 +19,7 @@ LENGTH = 8
 
 @dataclass(slots=True)
 class Pin:
-    """One PIN: ``value`` and ``unblock`` are 8 octets, filled with FF; ``unblock`` is empty for a key without one."""
+    """One PIN: ``value`` and ``unblock`` have 8 octets, filled with FF; ``unblock`` may be empty."""
 
     value: bytes = field(repr=False)
     unblock: bytes = field(repr=False)
@@ -30,7 +30,7 @@ class Pin:
 
 
 def octets(digits: str) -> bytes:
-    """Return digits as a PIN travels: ASCII, filled with FF up to 8 octets; raise Malformed when they are none."""
+    """Return 4 to 8 digits as a PIN travels: ASCII, filled with FF up to 8 octets; else raise Malformed."""
     if not digits.isascii() or not digits.isdecimal() or not 4 <= len(digits) <= LENGTH:
         raise Malformed("a PIN has 4 to 8 digits")
     return digits.encode("ascii").ljust(LENGTH, b"\xff")
@@ -104,7 +104,7 @@ class PinSet:
         return sw
 
     def unblock(self, reference: int, data: bytes) -> int:
-        """UNBLOCK PIN: the UNBLOCK PIN and a new value, 8 octets each; or none to ask how many tries remain."""
+        """UNBLOCK PIN: the UNBLOCK PIN and a new value, 8 octets each; or none to ask for the tries."""
         pin = self._pins.get(reference)
         if pin is None or not pin.unblock:
             return status.REFERENCE_NOT_FOUND

@@ -35,7 +35,7 @@ class Profile:
     ``impi``, ``domain``  "" for those that follow from the IMSI (TS 23.003, section 13)
     ``impu``          public identities, the default one first; empty for the one that follows from the IMSI
     ``pcscf``         domain names or addresses, the first is tried first
-    ``algorithm``     "milenage" (``k``, and ``op`` or ``opc``, 16 octets), "tuak" (``top`` or ``topc``, 32 octets) or "xor"
+    ``algorithm``     "milenage" (``op`` or ``opc``, 16 octets), "tuak" (``top`` or ``topc``, 32) or "xor"
     ``ind_length``, ``delta``, ``age_limit``  how the card judges SQN (TS 33.102, C.2); None: no limit
     ``sqn``           highest SQN that the card has accepted, 6 octets
     ``pin1`` ...      4 to 8 digits (PUKs and ``adm``: 8); ``pin1_enabled`` tells whether it is asked for
@@ -193,10 +193,9 @@ _OCTETS = ("k", "op", "opc", "top", "topc", "sqn", "atr")
 _TUPLES = ("impu", "pcscf", "webrtc_uri")
 _SETS = ("ist", "ust")
 _BOOLEANS = ("isim", "pin1_enabled")
-_INTEGERS = ("mnc_length", "mac_length", "res_length", "ck_length", "ik_length", "iterations") + (
-    "ind_length",
-    "delta",
-    "age_limit",
+_INTEGERS = (
+    *("mnc_length", "mac_length", "res_length", "ck_length", "ik_length", "iterations"),
+    *("ind_length", "delta", "age_limit"),
 )
 _OPTIONAL = ("op", "opc", "top", "topc", "res_length", "delta", "age_limit", "atr")
 

@@ -1,13 +1,13 @@
 """SELECT, STATUS and MANAGE CHANNEL.
 
-Spec: ETSI TS 102 221, sections 8.4 (methods for selecting), 11.1.1, 11.1.2 and 11.1.17. Each handler takes the
-session, the channel and the command; it returns response data, or refuses.
+Spec: ETSI TS 102 221, sections 8.4 (methods for selecting), 11.1.1, 11.1.2 and 11.1.17. Each handler takes
+the session, the channel and the command; it returns response data, or refuses.
 """
 
 from imslab.uicc import fcp, status, tlv
 from imslab.uicc.apdu import Command
 from imslab.uicc.filesystem import Directory, File
-from imslab.uicc.session import Channel, Refused, Session, check_le
+from imslab.uicc.session import Channel, Refused, Session
 
 CHANNELS = 20
 _BY_FID, _CHILD_DF, _CHILD_EF, _PARENT, _BY_NAME, _FROM_MF, _FROM_DF = (
@@ -102,7 +102,7 @@ def control_parameters(session: Session, found: Directory | File) -> bytes:
 
 
 def report_status(session: Session, channel: Channel, command: Command) -> bytes:
-    """STATUS: return the FCP of the current directory, or its AID, or nothing. P1 tells what the phone is about to do."""
+    """STATUS: return the FCP of the current directory, or its AID, or nothing; P1 is only noted."""
     if command.p1 > 0x02 or command.p2 not in (0x00, 0x01, 0x0C):
         raise Refused(status.WRONG_P1_P2)
     if command.p2 == 0x0C:
@@ -126,7 +126,7 @@ def manage_channel(session: Session, channel: Channel, command: Command) -> byte
     if not number or number in session.channels:
         raise Refused(status.FUNCTION_NOT_SUPPORTED)
     if not command.p2:
-        check_le(command, 1, lenient=True)
+        session.check_le(command, 1)
     # From the basic channel the MF becomes current, from another one what is current there.
     basic = channel is session.channels[0]
     session.channels[number] = Channel(session.files.mf) if basic else Channel(channel.df, channel.adf)

@@ -63,6 +63,7 @@ class Session:
     files: FileSystem
     pins: PinSet
     store: Store
+    is_t0: bool = False
     channels: dict[int, Channel] = field(default_factory=dict)
     _conditions: dict[tuple[bytes, int], Condition] = field(default_factory=dict)
 
@@ -86,6 +87,16 @@ class Session:
             self._conditions[key] = _read_condition(*key)
         return self._conditions[key]
 
+    def check_le(self, command: Command, length: int) -> None:
+        """Refuse with 6700 or 6Cxx, before anything changes, when Le is not ``length``.
+
+        An open Le (256) means "all there is" in T=1; in T=0 the card names the length first.
+        """
+        if command.le is None:
+            raise Refused(status.WRONG_LENGTH)
+        if command.le != length and (self.is_t0 or command.le != 256):
+            raise Refused(0x6C00 | length & 0xFF)
+
     def put(self, name: str, value: bytes) -> None:
         """Make a change durable; refuse with 6581 when the store cannot."""
         try:
@@ -99,14 +110,3 @@ def _read_condition(record: bytes, mode: int) -> Condition:
         return AccessRules.decode(record).condition(mode)
     except Malformed:
         return NEVER  # whoever wrote a broken rule has locked the file
-
-
-def check_le(command: Command, length: int, *, lenient: bool = False) -> None:
-    """Refuse with 6700 or 6Cxx, before anything changes, when Le is not ``length``.
-
-    ``lenient`` lets an open Le (256) pass: in T=1 it means "all there is"; in T=0 the transport refuses it.
-    """
-    if command.le is None:
-        raise Refused(status.WRONG_LENGTH)
-    if command.le != length and not (lenient and command.le == 256):
-        raise Refused(0x6C00 | length & 0xFF)

@@ -40,7 +40,7 @@ class MemoryStore:
 
 
 class FileStore:
-    """A store in one file, which is replaced as a whole: a process killed at any moment leaves the old or the new.
+    """A store in one file, replaced as a whole: a process killed at any moment leaves the old or the new.
 
     One card uses one file. The file is read when the card is made; it is written, flushed to the disk and
     renamed before ``put`` returns.

@@ -133,7 +133,7 @@ def first(objects: Iterable[Tlv], tag: int) -> bytes | None:
 
 
 def only(octets: bytes, tag: int, what: str) -> bytes:
-    """Return the value of the object with ``tag`` that ``octets`` start with; raise Malformed naming ``what``."""
+    """Return the value of the ``tag`` object that ``octets`` start with; else raise Malformed."""
     found, _ = read(octets)
     if found.tag != tag:
         raise Malformed(f"{what} starts with tag {found.tag:X}", offset=0, expected=f"tag {tag:X}")

@@ -86,8 +86,8 @@ class Impu(TextFile):
     STRUCTURE: ClassVar[Structure] = Structure.LINEAR_FIXED
     SPEC: ClassVar[str] = "TS 31.103, 4.2.4"
     EXAMPLES: ClassVar[Examples] = (
-        ("80127369703a616c696365406578616d706c65ff", {"text": "sip:alice@example"}),
-        ("800c74656c3a2b3132333435363738ffff", {"text": "tel:+12345678"}),
+        ("80117369703a616c696365406578616d706c65ff", {"text": "sip:alice@example"}),
+        ("800d74656c3a2b3132333435363738ffff", {"text": "tel:+12345678"}),
     )
 
 
@@ -372,9 +372,7 @@ class WebRtcUri(TextFile):
     FID: ClassVar[int] = 0x6FFA
     STRUCTURE: ClassVar[Structure] = Structure.LINEAR_FIXED
     SPEC: ClassVar[str] = "TS 31.103, 4.2.20"
-    EXAMPLES: ClassVar[Examples] = (
-        ("800f68747470733a2f2f776562727463ff2f"[:-4] + "2f", {"text": "https://webrtc/"}),
-    )
+    EXAMPLES: ClassVar[Examples] = (("800f68747470733a2f2f7765627274632f", {"text": "https://webrtc/"}),)
 
 
 class MudMidConfiguration(DataObjects):

@@ -105,13 +105,13 @@ class ForbiddenNetworks(NetworkList):
 
 @dataclass(frozen=True, slots=True)
 class NetworksWithTechnology(ElementaryFile):
-    """The base of lists of (PLMN, access technologies): 3 octets and 2 octets, bit 16 UTRAN, bit 15 E-UTRAN ..."""
+    """The base of lists of (PLMN, access technologies): 3 and 2 octets; bit 16 UTRAN, bit 15 E-UTRAN ..."""
 
     entries: tuple[tuple[str, int], ...]
 
     @classmethod
     def decode(cls, octets: bytes) -> Self:
-        """Read entries of 5 octets; empty places (FF FF FF, with any technology) at the end are left out."""
+        """Read entries of 5 octets; the PLMN of an empty place is ""."""
         if len(octets) < 5:
             raise Malformed(f"{cls.NAME} has {len(octets)} octets", expected="5 at least")
         starts = range(0, len(octets) - len(octets) % 5, 5)

@@ -1,6 +1,6 @@
 """Files about services: short messages, mailboxes, group calls, femtocells, ePDG.
 
-Spec: 3GPP TS 31.102, sections 4.2 and 4.4.6 (DF.HNB); TS 31.103, sections 4.2.12 to 4.2.15 (the same codings).
+Spec: 3GPP TS 31.102, sections 4.2 and 4.4.6 (DF.HNB); TS 31.103, sections 4.2.12 to 4.2.15 (the same).
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Examples = tuple[tuple[str, dict[str, Any]], ...]
 
 @dataclass(frozen=True, slots=True)
 class ShortMessage(ElementaryFile):
-    """EF.SMS: one record of 176 octets: status (0 free, 1 read, 3 unread ...) and the message with its centre."""
+    """EF.SMS: one record of 176 octets: status (0 free, 1 read, 3 unread) and message."""
 
     status: int
     message: bytes
@@ -242,7 +242,7 @@ class MessageWaiting(ElementaryFile):
 
 @dataclass(frozen=True, slots=True)
 class CallForwarding(ElementaryFile):
-    """EF.CFIS: one record: profile, which calls are forwarded (a bit each), and the number as in EF.MSISDN."""
+    """EF.CFIS: one record: profile, which calls are forwarded (a bit each), the number as in EF.MSISDN."""
 
     profile: int
     indicators: int
@@ -357,7 +357,7 @@ class EpdgId(Address):
 
 @dataclass(frozen=True, slots=True)
 class EpdgSelection(ElementaryFile):
-    """EF.ePDGSelection: for each network its priority, and how the gateway's name is formed (1: by location)."""
+    """EF.ePDGSelection: for each network its priority, how the gateway's name is formed (1: by location)."""
 
     entries: tuple[tuple[str, int, int], ...]
 
@@ -445,7 +445,7 @@ class HomeNodeName(NamedObject):
 
 
 class OperatorCsgList(DataObjects):
-    """EF.OCSGL: one record, closed subscriber groups that the operator allows: tag A0, inside 80 PLMN, 81 group, 82 display."""
+    """EF.OCSGL: one record, groups that the operator allows: tag A0, inside 80 PLMN, 81 group, 82 display."""
 
     __slots__ = ()
     NAME: ClassVar[str] = "EF.OCSGL"

@@ -1,6 +1,6 @@
 """Files of ADF.USIM that a phone reads when it starts: identity, names, services, keys.
 
-Spec: 3GPP TS 31.102, section 4.2; EF.Kc of DF.GSM-ACCESS, section 4.4.3.1; EF.LP of TS 51.011, section 10.3.1.
+Spec: 3GPP TS 31.102, section 4.2; EF.Kc of DF.GSM-ACCESS, section 4.4.3.1; EF.LP of TS 51.011.
 """
 
 from dataclasses import dataclass, field
@@ -67,7 +67,7 @@ class Imsi(ElementaryFile):
     EXAMPLES: ClassVar[Examples] = (
         ("082982608200002080", {"imsi": "228062800000208"}),
         ("080910100000000010", {"imsi": "001010000000001"}),
-        ("0811325476981032f4", {"imsi": "2345678901234"}),
+        ("0811325476981032f4", {"imsi": "12345678901234"}),
     )
 
     @classmethod
@@ -192,7 +192,7 @@ class ServiceProviderName(ElementaryFile):
 
 
 def decode_alpha(octets: bytes, name: str) -> str:
-    """Read an alpha identifier: the GSM alphabet's ASCII part, or UCS2 after 80, 81 or 82 (TS 102 221, annex A)."""
+    """Read an alpha identifier: ASCII, or UCS2 after 80, 81 or 82 (TS 102 221, annex A)."""
     octets = bytes(octets)
     if octets[:1] == b"\x80":
         return _ucs2([octets[i] << 8 | octets[i + 1] for i in range(1, len(octets) - 1, 2)], name)
