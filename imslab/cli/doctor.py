@@ -118,7 +118,7 @@ def report(findings: list[Finding]) -> str:
         if not finding.found and finding.bring:
             lines.append(f"{'':8}{'':{width}}  bring it: {finding.bring}")
     ready = (
-        "The lab can run: imslab lab" if can_run(findings) else "The lab cannot run yet: see MISSING above."
+        "The lab can run: make lab" if can_run(findings) else "The lab cannot run yet: see MISSING above."
     )
     return "\n".join([*lines, "", ready])
 
