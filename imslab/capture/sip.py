@@ -19,7 +19,9 @@ from imslab.sip.limits import BadMessage
 from imslab.sip.websocket import FrameReader, sip_message
 
 _TOKEN = rb"[A-Za-z0-9.!%*_+`'~-]+"
-_START = re.compile(rb"[\r\n]*(?:SIP/2\.0 \d{3}|" + _TOKEN + rb" +[^\r\n]{1,4000}? +SIP/2\.0\s*?\r?\n)")
+_START = re.compile(
+    rb"[\r\n]*(?:SIP/2\.0 \d{3}|" + _TOKEN + rb" +<?[A-Za-z][\w+.-]*:[^\r\n]{0,4000}? +SIP/2\.0\s*?\r?\n)"
+)
 _UPGRADE = re.compile(rb"(?:GET [^\r\n]+ HTTP/1\.1|HTTP/1\.1 101)\b")
 _LONGEST_LINE = 8192  # octets that may come without a line end before a stream is taken for something else
 # The first four octets of SIP on a stream, in one direction or the other (ACK and BYE come with others).
