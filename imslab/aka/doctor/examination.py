@@ -4,7 +4,7 @@ import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from imslab.aka.doctor.answer import Attempt, attempt_as_given, changes_for, res_shapes, search
+from imslab.aka.doctor.answer import attempts_as_given, changes_for, res_shapes, search
 from imslab.aka.doctor.causes import Fault, cause_of
 from imslab.aka.doctor.credentials import Reading, answer_readings, singles
 from imslab.aka.doctor.diagnosis import Check, Diagnosis, Result
@@ -167,25 +167,25 @@ class _Examination:
         if reading is None or e.response is None:
             return
         rand = self.network.view.rand
-        base = attempt_as_given(e, reading, rand)
-        self.values["response"] = base.response()
+        attempts = attempts_as_given(e, reading, rand)
+        self.values["response"] = attempts[0][0].response()
         if not e.response:
             self._say(
                 "response", Result.WRONG, "empty: whoever answered did not accept MAC-A (TS 24.229 5.1.1.5.3)"
             )
             return
-        faults = self._search(base, reading, rand, e.response)
-        if faults is None:
-            self._say("response", Result.WRONG, f"{base.response()} was expected")
+        found: list[tuple[Fault, ...]] = []
+        tried: dict[str, None] = {}
+        for base, already in attempts:
+            changes = changes_for(e, base, self._other_readings(reading), rand)
+            faults = search(base, changes, e.response)
+            found += [] if faults is None else [(*already, *faults)]
+            tried.update(dict.fromkeys(fault.code for change in changes for fault in change.faults))
+        if found:
+            self._found("response", min(found, key=len), "it is the one that was expected")
             return
-        self._found("response", faults, "it is the one that was expected")
-
-    def _search(self, base: Attempt, reading: Reading, rand: bytes, seen: str) -> tuple[Fault, ...] | None:
-        changes = changes_for(self.evidence, base, self._other_readings(reading), rand)
-        faults = search(base, changes, seen)
-        if faults is None:
-            self.tried.update(dict.fromkeys(fault.code for change in changes for fault in change.faults))
-        return faults
+        self.tried.update(tried)
+        self._say("response", Result.WRONG, f"{self.values['response']} was expected")
 
     def _other_readings(self, reading: Reading) -> list[Reading]:
         """Return the credentials as the other side may have them."""
