@@ -107,6 +107,22 @@ class Milenage:
         mac_a, ak, res, ck, ik = _OUT.unpack(out)
         return mac_a, res, ck, ik, ak
 
+    def steps(self, rand: bytes, sqn: bytes, amf: bytes) -> dict[str, bytes]:
+        """Return the values on the way, in the order of section 4.1, 16 octets each; they are secret.
+
+        TEMP and IN1; then for each i of 1 to 5 what the cipher takes in, which has no name in the spec and
+        is called Xi here, and OUTi: f1 and f1* are cut from OUT1, f5 and f2 from OUT2, f3 and f4 are OUT3
+        and OUT4, f5* is cut from OUT5. Raises Malformed when a length is wrong.
+        """
+        temp = self._temp(rand)
+        in1 = (exactly("sqn", sqn, 6) + exactly("amf", amf, 2)) * 2
+        inputs = {1: xor(temp, self._mix(1, xor(in1, self.opc)))}
+        inputs |= {i: self._mix(i, xor(temp, self.opc)) for i in (2, 3, 4, 5)}
+        named = {"TEMP": temp, "IN1": in1}
+        for i, block in inputs.items():
+            named |= {f"X{i}": block, f"OUT{i}": self._finish(block)}
+        return named
+
     def _temp(self, rand: bytes) -> bytes:
         # TEMP = E[RAND xor OPc]
         return self._encrypt(xor(exactly("rand", rand, 16), self.opc))

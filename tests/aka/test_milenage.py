@@ -7,10 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from imslab.aka import Milenage, c2, c3, generate_auts, generate_vector, open_auts
 from imslab.data import vectors
 from imslab.errors import MacFailure, Malformed
+from imslab.octets import xor
 
 VECTORS = vectors("milenage")
 SET1 = VECTORS["sets"][0]
@@ -54,6 +56,22 @@ def test_all_at_once_are_the_same_as_one_by_one(v: dict[str, Any]) -> None:
     m = Milenage(k, opc)
     assert [x.hex() for x in m.f1_to_f5(rand, sqn, amf)] == [v[f] for f in ("f1", "f2", "f3", "f4", "f5")]
     assert [x.hex() for x in m.f2_to_f5(rand)] == [v[f] for f in ("f2", "f3", "f4", "f5")]
+
+
+@by_id("sets")
+def test_the_steps_lead_to_the_published_outputs(v: dict[str, Any]) -> None:
+    k, opc, rand, sqn, amf = octets(v, "K", "OPc", "RAND", "SQN", "AMF")
+    steps = Milenage(k, opc).steps(rand, sqn, amf)
+    assert list(steps) == ["TEMP", "IN1", *(f"{name}{i}" for i in range(1, 6) for name in ("X", "OUT"))]
+    assert steps["IN1"] == sqn + amf + sqn + amf
+    aes = Cipher(algorithms.AES(k), modes.ECB()).encryptor()
+    assert steps["TEMP"] == aes.update(xor(rand, opc))
+    for i in range(1, 6):
+        assert steps[f"OUT{i}"] == xor(aes.update(steps[f"X{i}"]), opc)
+    assert (steps["OUT1"][:8].hex(), steps["OUT1"][8:].hex()) == (v["f1"], v["f1star"])
+    assert (steps["OUT2"][:6].hex(), steps["OUT2"][8:].hex()) == (v["f5"], v["f2"])
+    assert (steps["OUT3"].hex(), steps["OUT4"].hex()) == (v["f3"], v["f4"])
+    assert steps["OUT5"][:6].hex() == v["f5star"]
 
 
 @by_id("sets")
@@ -105,7 +123,7 @@ def test_a_wrong_length_is_refused(name: str, length: int) -> None:
         TAKES_16_OCTETS[name](bytes(length))
 
 
-@pytest.mark.parametrize("function", ["f1", "f1_star", "f1_to_f5"])
+@pytest.mark.parametrize("function", ["f1", "f1_star", "f1_to_f5", "steps"])
 @pytest.mark.parametrize(("sqn", "amf"), [(bytes(5), bytes(2)), (bytes(7), bytes(2)), (bytes(6), b"\0")])
 def test_a_wrong_sqn_or_amf_is_refused(function: str, sqn: bytes, amf: bytes) -> None:
     with pytest.raises(Malformed, match="must be"):
