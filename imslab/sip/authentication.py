@@ -279,8 +279,8 @@ def _schemes(text: str) -> list[_Scheme]:
     found: list[_Scheme] = []
     for piece in split_list(text):
         if match := _PARAMETER.fullmatch(piece):
-            if not found:
-                raise Malformed("a parameter before its scheme", expected="Digest name=value, ...")
+            if not found or found[-1][1]:
+                raise Malformed("a parameter without a scheme", expected="Digest name=value, ...")
             found[-1][2].append((match[1].lower(), unquote(match[2]) if match[2] else match[3]))
         elif match := _SCHEME_AND_PARAMETER.fullmatch(piece):
             pair = match[2].lower(), unquote(match[3]) if match[3] else match[4]

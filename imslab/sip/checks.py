@@ -6,6 +6,7 @@ the path of every message and looks only at what it must; ``problems`` reads eve
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING
 
 from imslab.errors import Malformed
@@ -134,5 +135,6 @@ def problems(message: "Message") -> Iterator[str]:
                 yield str(error)
 
 
+@cache
 def _views(owner: type) -> list[tuple[str, View[object]]]:
     return [(name, view) for name, view in vars(owner).items() if isinstance(view, View)]

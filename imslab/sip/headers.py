@@ -67,6 +67,8 @@ class NameAddr:
         return cls(Uri.parse(match[1]), "", parameters(text, match.end()))
 
     def __str__(self) -> str:
+        if self is STAR:
+            return "*"
         return f"{_write_display(self.display)}<{self.uri}>{self.params}"
 
     @property
@@ -101,7 +103,7 @@ class NameAddr:
         return self.with_params(tag=tag)
 
 
-STAR = NameAddr(Uri("*", opaque="*"))  # "Contact: *" -- RFC 3261, 10.2.2
+STAR = NameAddr(Uri("", opaque="*"))  # "Contact: *" -- RFC 3261, 10.2.2
 
 
 def contact(text: str) -> NameAddr:

@@ -333,6 +333,11 @@ class Message:
         at = same[-1] + 1 if same else len(self._rows)
         return self._edited([*self._rows[:at], row, *self._rows[at:]], row[0])
 
+    def extended(self, rows: Iterable[tuple[str, object]]) -> Self:
+        """Return a copy with these rows at the end: one edit in place of many, for a proxy."""
+        added = [_row(name, value) for name, value in rows]
+        return self._edited([*self._rows, *added], *(row[0] for row in added))
+
     def without(self, *unwanted: str) -> Self:
         """Return a copy without any row of these names."""
         gone = {key(name) for name in unwanted}

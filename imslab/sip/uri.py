@@ -61,7 +61,7 @@ class Uri:
 
     def __str__(self) -> str:
         if self.opaque:
-            return f"{self.scheme}:{self.opaque}"
+            return f"{self.scheme}:{self.opaque}" if self.scheme else self.opaque
         user = "" if self.user is None else self.user
         if self.scheme == "tel":
             return f"tel:{user}{_write_params(self.params)}"

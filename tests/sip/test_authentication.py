@@ -64,6 +64,8 @@ def test_several_challenges_in_one_row_and_in_several() -> None:
         "Digest a b",
         'Digest realm="r',
         ", Digest realm=r",
+        "Basic abc==, realm=r",
+        "Negotiate abc==, realm=r",
         "Digest realm=r s",
     ],
 )

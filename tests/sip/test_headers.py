@@ -68,6 +68,7 @@ def test_contact_parameters() -> None:
 
 def test_star() -> None:
     assert contact("*") is STAR
+    assert str(STAR) == "*"
     assert contact("<sip:a@b>").uri == Uri.parse("sip:a@b")
 
 
