@@ -712,6 +712,14 @@ def test_every_cause_says_clause_and_advice(code: str) -> None:
     assert str(cause).startswith(f"{code}: ")
 
 
+def test_a_detail_cannot_move_the_cursor() -> None:
+    uri = "sip:\x1b[2J\r\udce9"
+    found = explain(answered(uri=uri, evidence_of={"uris": (uri,)}))
+    assert codes(found) == ["uri"]
+    assert "\\x1b[2J\\r\\udce9" in str(found)
+    assert str(found).replace("\n", "").isprintable()
+
+
 SECRETS = [value.hex() for value in (K, OP, OPC)] + [repr(value) for value in (K, OP, OPC)]
 KEYS = [value.hex() for value in (RES, CK, IK)]
 
@@ -761,6 +769,8 @@ WRONG_EVIDENCE: dict[str, tuple[dict[str, Any], str]] = {
     "short amf": ({"amf": b""}, "amf must"),
     "short sqn": ({"sqn": b""}, "sqn must"),
     "short other rand": ({"rands": (b"",)}, "rands must"),
+    "ind_length": ({"ind_length": 99}, "ind_length must"),
+    "delta": ({"delta": 0}, "delta must"),
     "unknown digest": ({"digest_algorithm": "AKAv9-MD5"}, "digest algorithm"),
     "unknown algorithm": ({"algorithm": "comp128"}, "AKA algorithm"),
 }

@@ -15,7 +15,6 @@ from imslab.aka import digest
 from imslab.aka.doctor.causes import Fault
 from imslab.aka.doctor.credentials import Reading
 from imslab.aka.doctor.evidence import Evidence
-from imslab.errors import Malformed
 
 _LABEL = b"http-digest-akav2-password"
 _METHODS = ("REGISTER", "INVITE", "SUBSCRIBE", "ACK", "BYE", "MESSAGE", "OPTIONS", "PUBLISH", "NOTIFY", "")
@@ -64,7 +63,7 @@ class Change:
 def attempts_as_given(evidence: Evidence, reading: Reading, rand: bytes) -> list[tuple[Attempt, list[Fault]]]:
     """Return the attempt that follows the specifications for these credentials, and no fault.
 
-    Where the label names no AKA there is no right answer: two attempts, one for each version, each with a fault.
+    Where the label names no AKA nothing is right: there are two attempts, AKAv1 and AKAv2, each with a fault.
     """
     name = digest.canonical(evidence.digest_algorithm)
     if digest.is_aka(name):
@@ -281,7 +280,7 @@ def _nonces(e: Evidence) -> Iterator[tuple[str, bytes]]:
     text = e.nonce_text()
     rand, autn, server_data = e.challenge()
     yield from ((f'"{nonce}"', _octets(nonce)) for nonce in e.nonces)
-    yield "without its padding", text.rstrip("=").encode("utf-8", "surrogateescape")
+    yield "without its padding", _octets(text.rstrip("="))
     yield "with its quotes", _octets(f'"{text}"')
     yield "RAND and AUTN, decoded", rand + autn + server_data
     yield "RAND and AUTN in hex", (rand + autn + server_data).hex().encode()
@@ -294,7 +293,7 @@ def _count_changes(e: Evidence) -> Iterator[Change]:
     values = ["00000001", "1", f'"{given}"', given.lower(), given.upper(), given.lstrip("0"), ""]
     for base in (16, 10):  # the number that was meant, read either way, written either way
         try:
-            number = int(given, base)
+            number = int(given[:16], base)
         except ValueError:
             continue
         values += [
@@ -354,7 +353,4 @@ def _rehash(algorithm: str, a: Attempt) -> Attempt:
 
 
 def _octets(text: str) -> bytes:
-    try:
-        return text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        raise Malformed("a text holds a character that UTF-8 cannot write") from None
+    return text.encode("utf-8", "surrogateescape")  # Evidence has seen that this can be done

@@ -274,4 +274,6 @@ class Cause:
 def cause_of(fault: Fault) -> Cause:
     """Return the catalogue's entry for ``fault``."""
     sentence, clause, advice = _CATALOGUE[fault.code]
-    return Cause(fault.code, sentence.format(fault.detail), clause, advice)
+    # A detail may come from a message: nothing in it may move a terminal's cursor.
+    detail = "".join(c if c.isprintable() else repr(c)[1:-1] for c in fault.detail)
+    return Cause(fault.code, sentence.format(detail), clause, advice)

@@ -4,8 +4,12 @@ from dataclasses import dataclass, field
 
 from imslab.aka import digest
 from imslab.aka.algorithm import NAMES
+from imslab.aka.sqn import SqnArray
 from imslab.errors import Malformed
 from imslab.octets import exactly
+
+_TEXTS = ("nonce", "method", "uri", "username", "realm", "qop", "nc", "cnonce")
+_LISTS = ("uris", "realms", "usernames", "methods", "nonces")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,19 @@ class Evidence:
                 exactly(name, getattr(self, name), 16, 32)
         for rand in self.rands:
             exactly("rands", rand, 16)
+        SqnArray(ind_length=self.ind_length, delta=self.delta)  # raises what these two can have wrong
+        self._check_texts()
         self._check_names()
+
+    def _check_texts(self) -> None:
+        texts = {name: (getattr(self, name) or "",) for name in _TEXTS} | {
+            n: getattr(self, n) for n in _LISTS
+        }
+        for name, values in texts.items():
+            try:
+                "".join(values).encode("utf-8", "surrogateescape")
+            except UnicodeEncodeError:
+                raise Malformed(f"{name} holds a character that UTF-8 cannot write") from None
 
     def _check_names(self) -> None:
         digest.canonical(self.digest_algorithm)

@@ -72,7 +72,8 @@ def from_text(**given: str | Iterable[str] | None) -> Evidence:
         raise Malformed(f"{_option(unknown[0])}: there is no such option", expected=", ".join(OPTIONS))
     lists = {name: _texts(name, options.pop(name)) for name in _LISTS if name in options}
     texts = {name: _text(name, value) for name, value in options.items()}
-    return _evidence(_from_headers(texts) | texts, lists)
+    headers = _from_headers(texts)
+    return _evidence(headers | texts, lists | _disagreements(headers, texts, lists))
 
 
 def _evidence(texts: dict[str, str], lists: dict[str, tuple[str, ...]]) -> Evidence:
@@ -84,7 +85,7 @@ def _evidence(texts: dict[str, str], lists: dict[str, tuple[str, ...]]) -> Evide
     if "rands" in lists:
         values["rands"] = tuple(_octets("rand", text, "rands") for text in lists["rands"])
     if "body" in texts:
-        values["body"] = texts["body"].encode("utf-8", "surrogateescape")
+        values["body"] = _body(texts["body"])
     if "nonce" not in values and "rand" not in values:
         raise Malformed(f"{_option('nonce')}: there is no challenge", expected="a nonce, or RAND and AUTN")
     if "k" not in values:
@@ -107,11 +108,24 @@ def _from_headers(texts: dict[str, str]) -> dict[str, str]:
         challenge = _parsed("challenge", texts["challenge"], Challenge)
         pairs = {"nonce": challenge.nonce, "realm": challenge.realm, "digest_algorithm": challenge.algorithm}
         found |= {name: value for name, value in pairs.items() if value}
+        found |= {f"challenged {name}": found[name] for name in ("nonce", "realm") if name in found}
     if "authorization" in texts:
         answer = _parsed("authorization", texts["authorization"], Credentials)
         found |= {name: answer.params[name] or "" for name in _FROM_ANSWER if name in answer.params}
         if answer.algorithm:
             found["digest_algorithm"] = answer.algorithm
+    return found
+
+
+def _disagreements(
+    headers: dict[str, str], texts: dict[str, str], lists: dict[str, tuple[str, ...]]
+) -> dict[str, tuple[str, ...]]:
+    # What the challenge says and the answer does not repeat is a candidate for what was hashed.
+    found: dict[str, tuple[str, ...]] = {}
+    for name in ("nonce", "realm"):
+        challenged = headers.get(f"challenged {name}")
+        if challenged is not None and challenged != texts.get(name, headers.get(name)):
+            found[f"{name}s"] = (*lists.get(f"{name}s", ()), challenged)
     return found
 
 
@@ -163,6 +177,13 @@ def _unbase64(text: str) -> bytes | None:
         return base64.b64decode(digits + "=" * (-len(digits) % 4), validate=True)
     except (binascii.Error, ValueError):
         return None
+
+
+def _body(text: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raise Malformed(f"{_option('body')}: holds a character that UTF-8 cannot write") from None
 
 
 def _number(name: str, text: str) -> int:
