@@ -1,9 +1,11 @@
 """A login made by hand, as our tap writes it: card, UE, P-CSCF, S-CSCF, HSS; keys of TS 35.208, set 1."""
 
 import io
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +31,21 @@ K, OPC = "465b5ce8b199b49faa5f0a2ee238a6bc", "cd63cb71954a9f4e48a5994e37a02baf"
 RAND = bytes.fromhex("23553cbe9637a89d218ae64dae47bf35")
 SQN = bytes.fromhex("ff9bb4d0b607")
 START = 1_700_000_000.0
+
+# The field captures lie beside the checkout, or where IMSLAB_FIELD says. Without them their test is
+# not collected, and the report says so.
+FIELD = Path(os.environ.get("IMSLAB_FIELD") or Path(__file__).resolve().parents[3] / "shared" / "field")
+collect_ignore = [] if (FIELD / "expect").is_dir() else ["test_field.py"]
+
+
+def pytest_report_collectionfinish() -> str:
+    """Say whether the field captures were there."""
+    if collect_ignore:
+        return (
+            f"field captures: not in {FIELD}, so tests/capture/test_field.py was not collected (IMSLAB_FIELD)"
+        )
+    return f"field captures: {FIELD}"
+
 
 Wire = Callable[[float, tuple[str, int], tuple[str, int], bytes], None]
 
@@ -95,11 +112,17 @@ class Login:
         digest = response(
             self.algorithm,
             method="REGISTER",
-            **values,
+            username=IMPI,
+            realm=HOME,
+            nonce=self.nonce,
+            uri=f"sip:{HOME}",
+            res=v.xres,
+            ck=v.ck,
+            ik=v.ik,
+            password="" if auts else None,
             qop="auth",
             nc=1,
             cnonce="c",
-            **({"password": ""} if auts else {"res": v.xres, "ck": v.ck, "ik": v.ik}),  # type: ignore[arg-type]
         )
         digest = digest[::-1] if wrong else digest
         quoted = ", ".join(f'{name}="{value}"' for name, value in values.items())
@@ -174,6 +197,16 @@ def login() -> Login:
     return Login()
 
 
+@pytest.fixture(scope="session")
+def new_login() -> type[Login]:
+    return Login
+
+
 @pytest.fixture
 def keys() -> dict[str, str]:
     return {"k": K, "opc": OPC}
+
+
+@pytest.fixture
+def field_captures() -> Path:
+    return FIELD
