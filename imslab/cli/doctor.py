@@ -117,9 +117,7 @@ def report(findings: list[Finding]) -> str:
         lines.append(f"{mark:8}{finding.name:{width}}  {finding.state}")
         if not finding.found and finding.bring:
             lines.append(f"{'':8}{'':{width}}  bring it: {finding.bring}")
-    ready = (
-        "The lab can run: make lab" if can_run(findings) else "The lab cannot run yet: see MISSING above."
-    )
+    ready = "The lab can run: make lab" if can_run(findings) else "The lab cannot run yet: see MISSING above."
     return "\n".join([*lines, "", ready])
 
 

@@ -5,6 +5,7 @@ a file), or in the environment, as IMSLAB_K, IMSLAB_OPC and so on.
 """
 
 import json as json_format
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from imslab.aka.doctor import Diagnosis
 
 FROM_FILE = "@"
+KEYS = ("k", "op", "opc", "top", "topc")
 LARGEST_FILE = 100_000  # octets; a key, a header line or a small body
 
 Text = str | None
@@ -43,11 +45,11 @@ def explain(
     nc: Annotated[Text, typer.Option(help="nc of the answer")] = None,
     cnonce: Annotated[Text, typer.Option(help="cnonce of the answer")] = None,
     body: Annotated[Text, typer.Option(help="body of the request, for auth-int; or @file")] = None,
-    k: Annotated[Text, typer.Option(envvar="IMSLAB_K", help="subscriber key, or @file")] = None,
-    op: Annotated[Text, typer.Option(envvar="IMSLAB_OP", help="operator value OP, or @file")] = None,
-    opc: Annotated[Text, typer.Option(envvar="IMSLAB_OPC", help="OPc: OP bound to K, or @file")] = None,
-    top: Annotated[Text, typer.Option(envvar="IMSLAB_TOP", help="TUAK's TOP, or @file")] = None,
-    topc: Annotated[Text, typer.Option(envvar="IMSLAB_TOPC", help="TUAK's TOPc, or @file")] = None,
+    k: Annotated[Text, typer.Option(help="subscriber key, or @file")] = None,
+    op: Annotated[Text, typer.Option(help="operator value OP, or @file")] = None,
+    opc: Annotated[Text, typer.Option(help="OPc: OP bound to K, or @file")] = None,
+    top: Annotated[Text, typer.Option(help="TUAK's TOP, or @file")] = None,
+    topc: Annotated[Text, typer.Option(help="TUAK's TOPc, or @file")] = None,
     amf: Annotated[Text, typer.Option(help="AMF that is configured somewhere, 2 octets")] = None,
     sqn: Annotated[Text, typer.Option(help="highest SQN of the card, 6 octets")] = None,
     res_length: Annotated[Text, typer.Option(help="octets of RES, for TUAK and XOR")] = None,
@@ -63,8 +65,8 @@ def explain(
     given: dict[str, Text] = {
         name: value for name, value in locals().items() if name not in ("reveal", "json")
     }
-    files = ("k", "op", "opc", "top", "topc", "challenge", "authorization", "body")
-    given |= {name: from_file(name, given[name]) for name in files}
+    given |= {name: from_environment(name) for name in KEYS if given[name] is None}
+    given |= {name: from_file(name, given[name]) for name in (*KEYS, "challenge", "authorization", "body")}
 
     from imslab.aka import doctor
 
@@ -72,8 +74,13 @@ def explain(
     print(json_format.dumps(as_json(diagnosis), indent=2) if json else diagnosis)
 
 
+def from_environment(key: str) -> Text:
+    """Return what IMSLAB_K and so on say, or None."""
+    return os.environ.get(f"IMSLAB_{key.upper()}") or None
+
+
 def from_file(option: str, value: Text) -> Text:
-    """Return ``value``, or for ``@file`` what the file says (``@-``: stdin); ImslabError if it says nothing."""
+    """Return ``value``, or for ``@file`` what the file says (``@-``: stdin), or raise ImslabError."""
     if value is None or not value.startswith(FROM_FILE):
         return value
     name = value.removeprefix(FROM_FILE)
