@@ -221,9 +221,7 @@ def main(count: int = 20_000, seed: int = 1) -> None:
         if time.perf_counter() - began > 2:
             raise SystemExit(f"two seconds for one message: seed {seed}, number {number}: {octets!r}")
     seconds = time.perf_counter() - start
-    print(
-        f"{count} mutations (seed {seed}), {usable} of them usable messages, {seconds:.1f} s: only Malformed came out"
-    )
+    print(f"{count} mutations (seed {seed}), {usable} usable messages, {seconds:.1f} s: only Malformed")
 
 
 if __name__ == "__main__":

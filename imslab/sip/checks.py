@@ -13,7 +13,7 @@ from imslab.errors import Malformed
 from imslab.sip.headers import CSeq
 from imslab.sip.limits import BadMessage, Limits
 from imslab.sip.names import SINGLE
-from imslab.sip.syntax import MAX_UINT32, QUOTED_STRING, number
+from imslab.sip.syntax import QUOTED_STRING, number
 from imslab.sip.uri import Uri
 from imslab.sip.views import View
 
@@ -104,12 +104,10 @@ def _check_length(message: "Message", index: dict[str, list[str]], limits: Limit
 
 
 def _check_numbers(message: "Message", index: dict[str, list[str]]) -> None:
-    for text in index.get("max-forwards", ()):
-        number("Max-Forwards", text, 255)
-    for text in index.get("expires", ()):
-        # RFC 2543 allowed a date here: only a number can be too large.
-        if text.isdigit():
-            number("Expires", text, MAX_UINT32)
+    _ = message.max_forwards
+    # RFC 2543 allowed a date here: only a number can be too large.
+    if "expires" in index and index["expires"][0].isdigit():
+        _ = message.expires
     if "cseq" in index:
         cseq: CSeq = message.cseq
         if message.is_request and cseq.method != message.method:

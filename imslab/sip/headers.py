@@ -6,6 +6,7 @@ A value holds what the grammar says; the octets as they came stay in the message
 
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Self
 
 from imslab.errors import Malformed
@@ -36,6 +37,8 @@ _CSEQ = re.compile(rf"([0-9]+)[ \t]+({TOKEN})")
 _QVALUE = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?|\.[0-9]{1,3}")
 _WITH_PARAMETERS = re.compile(rf"({TOKEN}(?:/{TOKEN})?|{QUOTED_STRING})[ \t]*", re.DOTALL)
 
+_CACHED_LENGTH = 200  # longer texts are parsed anew each time: the cache must not hold megabytes
+
 _DEFAULT_PORTS = {"TLS": 5061, "WS": 80, "WSS": 443}  # RFC 3261, 18.2.2; RFC 7118, 5.5
 
 MAGIC_COOKIE = "z9hG4bK"  # RFC 3261, 8.1.1.7
@@ -56,15 +59,8 @@ class NameAddr:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read ``"display" <uri>;params`` or ``uri;params`` (RFC 3261, 20.10), or raise Malformed."""
-        match = _NAME_ADDR.match(text)
-        if match is not None:
-            quoted, name, uri = match.groups()
-            display = unquote(quoted) if quoted else name.rstrip(" \t")
-            return cls(Uri.parse(uri), str(display), parameters(text, match.end()))
-        match = _ADDR_SPEC.match(text)
-        if match is None:
-            raise Malformed("bad address", expected='"name" <uri>;parameters')
-        return cls(Uri.parse(match[1]), "", parameters(text, match.end()))
+        # The same addresses come again and again, and a value is frozen: it can be shared.
+        return cls(*(_cached_address(text) if len(text) <= _CACHED_LENGTH else _address(text)))
 
     def __str__(self) -> str:
         if self is STAR:
@@ -102,6 +98,20 @@ class NameAddr:
         """Return a copy with this tag."""
         return self.with_params(tag=tag)
 
+
+def _address(text: str) -> tuple[Uri, str, Params]:
+    match = _NAME_ADDR.match(text)
+    if match is not None:
+        quoted, name, uri = match.groups()
+        display = unquote(quoted) if quoted else name.rstrip(" \t")
+        return Uri.parse(uri), str(display), parameters(text, match.end())
+    match = _ADDR_SPEC.match(text)
+    if match is None:
+        raise Malformed("bad address", expected='"name" <uri>;parameters')
+    return Uri.parse(match[1]), "", parameters(text, match.end())
+
+
+_cached_address = lru_cache(maxsize=4096)(_address)
 
 STAR = NameAddr(Uri("", opaque="*"))  # "Contact: *" -- RFC 3261, 10.2.2
 

@@ -32,7 +32,6 @@ from imslab.sip.uri import Uri
 from imslab.sip.views import View, every, listed, maybe, one, tokens
 
 _FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
-_UNSAFE = re.compile(r"[\r\n\x00]")
 _COPIED = frozenset(("via", "from", "to", "call-id", "cseq"))  # RFC 3261, 8.2.6.2
 
 Row = tuple[str, str, str]  # the key, the value without folding, the line as on the wire
@@ -135,7 +134,7 @@ class Message:
         ``to_tag`` goes to the To header when the request's had none.
         """
         phrase = REASONS.get(status, "") if reason is None else reason
-        if not 100 <= status <= 699 or _UNSAFE.search(phrase):
+        if not 100 <= status <= 699 or _is_unsafe(phrase):
             raise Malformed("bad status or reason phrase", expected="100 to 699, and text in one line")
         copied = [row for row in request._rows if row[0] in _COPIED]
         if to_tag is not None:
@@ -408,13 +407,17 @@ def _unusual(name: str) -> str:
         raise BadMessage(str(error)) from None
 
 
+def _is_unsafe(text: str) -> bool:
+    return "\n" in text or "\r" in text or "\0" in text
+
+
 def _name(line: str) -> str:
     return _FOLD.sub(" ", line.partition(":")[0]).rstrip(" \t")
 
 
 def _row(name: str, value: object) -> Row:
     text = value if isinstance(value, str) else str(value)
-    if _UNSAFE.search(text):
+    if _is_unsafe(text):
         raise Malformed("a header value holds CR, LF or NUL", expected="one line")
     if not text.isascii():
         to_octets(text)

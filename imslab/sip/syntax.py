@@ -184,7 +184,7 @@ def _plain(piece: str) -> tuple[str, str | None]:
 
 def unique(pairs: list[tuple[str, str | None]]) -> Params:
     """Return ``pairs`` (names in lower case) as Params; a name twice is Malformed (RFC 3261, 7.3.1)."""
-    found = Params()
+    found = Params.__new__(Params)
     dict.update(found, pairs)
     if len(found) != len(pairs):
         raise Malformed("a parameter stands twice")

@@ -31,9 +31,10 @@ class View(Generic[T]):
         if message is None:
             return self
         cache: dict[str, Any] = message._cache
-        if self.key not in cache:
-            cache[self.key] = self._checked(message._values().get(self.key, []))
-        found: T = cache[self.key]
+        if self.key in cache:
+            kept: T = cache[self.key]
+            return kept
+        found = cache[self.key] = self._checked(message._values().get(self.key, []))
         return found
 
     def __set__(self, message: "Message", value: object) -> None:
