@@ -39,7 +39,7 @@ student-edition: $(STAMP) ## write the notebooks without their solutions to buil
 	@$(RUN) -m imslab.course.edition $(ARGS)
 
 traces: $(STAMP) ## make data/traces again
-	@$(RUN) data/traces/remake.py $(ARGS)
+	@$(RUN) data/traces/make.py $(ARGS)
 
 bench: $(STAMP) ## measure, side by side with peers
 	@set -e; for file in benchmarks/[!_]*.py; do echo "== $$file"; $(RUN) "$$file" $(ARGS); done
