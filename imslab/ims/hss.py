@@ -72,6 +72,7 @@ class Hss:
     def __init__(self, path: str = ":memory:", *, random: RandomSource) -> None:
         self._random = random
         self._cache: dict[str, Subscriber] = {}
+        self._owners: dict[str, str] = {}
         try:
             self._db = sqlite3.connect(path, isolation_level=None)
             # WAL: a commit is one append, and the file is whole after a kill.
@@ -141,6 +142,7 @@ class Hss:
             "REPLACE INTO identity VALUES (?, ?)", [(impu, added.impi) for impu in added.impus]
         )
         self._cache[added.impi] = added
+        self._owners.clear()
         return added
 
     def subscriber(self, impi: str) -> Subscriber | None:
@@ -171,8 +173,13 @@ class Hss:
 
     def owner(self, impu: str) -> str | None:
         """Return the private identity that owns the public identity ``impu``, or None."""
+        if (known := self._owners.get(impu)) is not None:
+            return known
         row = self._db.execute("SELECT impi FROM identity WHERE impu = ?", (impu,)).fetchone()
-        return row[0] if row else None
+        if row is None:
+            return None
+        self._owners[impu] = row[0]
+        return str(row[0])
 
     def forget_sqn(self, impi: str) -> None:
         """Set the subscriber's sequence number back to nothing, as a restored backup does.

@@ -44,11 +44,16 @@ class Address(NamedTuple):
 
 
 class Send(NamedTuple):
-    """Octets of one SIP message that a node wants on the wire."""
+    """Octets of one SIP message that a node wants on the wire.
+
+    ``message``  the same, as the value it was written from: a message is immutable, so that a driver
+                 may hand it to another node of its own and spare that node the parsing
+    """
 
     octets: bytes
     source: Address
     destination: Address
+    message: Message | None = None
 
 
 class Event(NamedTuple):
@@ -73,8 +78,8 @@ class Node(ABC):
         self._events: list[Event] = []
 
     @abstractmethod
-    def receive(self, octets: bytes, source: Address, now: float) -> None:
-        """Take one SIP message that arrived from ``source``."""
+    def receive(self, octets: bytes | Message, source: Address, now: float) -> None:
+        """Take one SIP message that arrived from ``source``; what is malformed is noted or refused."""
 
     def admits(self, origin: str | None) -> bool:
         """Tell whether a WebSocket with this Origin may open; a node that is no server admits none."""
@@ -100,8 +105,8 @@ class Node(ABC):
     def handle_timer(self, now: float) -> None:  # noqa: B027 -- a node without timers
         """Do what is due at ``now``."""
 
-    def _send(self, octets: bytes, destination: Address, source: Address | None = None) -> None:
-        self._queue.append(Send(octets, source or self.address, destination))
+    def _send(self, message: Message, destination: Address) -> None:
+        self._queue.append(Send(bytes(message), self.address, destination, message))
 
     def _note(self, now: float, what: str, about: str = "", why: str = "") -> None:
         self._events.append(Event(now, self.name, what, about, why))
@@ -119,6 +124,11 @@ def credentials_of(request: Message) -> Credentials | None:
     return next((c for c in request.authorization if c.is_digest), None)
 
 
+def parsed(octets: bytes | Message) -> Message:
+    """Return the message; BadMessage, which says what to answer, when the octets hold none."""
+    return octets if isinstance(octets, Message) else Message.parse(octets)
+
+
 class Answered:
     """The responses a server repeats when a request comes again (RFC 3261, 17.2.2, timer J).
 
@@ -128,7 +138,7 @@ class Answered:
     LIFETIME = 32.0  # 64 * T1, in seconds
 
     def __init__(self, most: int = 200_000) -> None:
-        self._responses: dict[object, tuple[bytes, Address] | None] = {}
+        self._responses: dict[object, tuple[Message, Address] | None] = {}
         self._order: deque[tuple[float, object]] = deque()
         self._most = most
 
@@ -141,12 +151,12 @@ class Answered:
         self._order.append((now + self.LIFETIME, key))
         return True
 
-    def answer(self, key: object, response: bytes, destination: Address) -> None:
+    def answer(self, key: object, response: Message, destination: Address) -> None:
         """Remember the latest response to the request ``key``."""
         if key in self._responses:
             self._responses[key] = (response, destination)
 
-    def repeated(self, key: object) -> tuple[bytes, Address] | None:
+    def repeated(self, key: object) -> tuple[Message, Address] | None:
         """Return the response to send again, or None while there is none yet."""
         return self._responses.get(key)
 

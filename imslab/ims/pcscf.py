@@ -15,7 +15,7 @@ import hmac
 from dataclasses import dataclass, field
 
 from imslab.errors import Malformed
-from imslab.ims.node import Address, Answered, Node, RandomSource, credentials_of
+from imslab.ims.node import Address, Answered, Node, RandomSource, credentials_of, parsed
 from imslab.sip import BadMessage, Message, transaction
 
 # Header fields that only the network may write (TS 24.229, 4.4 and 5.2.6.3; RFC 3325, 9.1).
@@ -102,10 +102,10 @@ class Pcscf(Node):
         """Forget who sat behind a connection that has ended."""
         self.associations.pop(source, None)
 
-    def receive(self, octets: bytes, source: Address, now: float) -> None:
+    def receive(self, octets: bytes | Message, source: Address, now: float) -> None:
         """Take one SIP message; what is malformed is refused if it can be answered, else dropped."""
         try:
-            message = Message.parse(octets)
+            message = parsed(octets)
         except BadMessage as error:
             self._note(now, "malformed message", str(source), str(error))
             if error.message is not None:
@@ -127,9 +127,9 @@ class Pcscf(Node):
             self._refuse(message, status, source)
 
     def _refuse(self, request: Message, status: int, source: Address, key: object = None) -> None:
-        octets = bytes(Message.reply(request, status, to_tag=self._token(6)))
-        self._answered.answer(key, octets, source)
-        self._send(octets, source)
+        reply = Message.reply(request, status, to_tag=self._token(6))
+        self._answered.answer(key, reply, source)
+        self._send(reply, source)
 
     # -- from the UE ------------------------------------------------------------------------
 
@@ -158,29 +158,29 @@ class Pcscf(Node):
         self._forward(self._originating(request, association, source), source, key, now)
 
     def _register(self, request: Message, source: Address, now: float) -> Message:
-        cleaned = self._with_charging(request)
-        if (credentials := credentials_of(cleaned)) is not None:
+        if (credentials := credentials_of(request)) is not None:
             told = [name for name in NETWORK_ONLY_PARAMETERS if name in credentials.params]
             if told:
                 self._note(now, "removed what a UE may not say", str(source), ", ".join(told))
             credentials = credentials.without(*NETWORK_ONLY_PARAMETERS).having(integrity_protected="no")
-            cleaned = cleaned.with_header("Authorization", credentials)
+            request = request.with_header("Authorization", credentials)
         token = self._flow_token(source)
-        return (
-            cleaned.without("Route")
-            .append("Path", f"<sip:{token}@{self.address.host}:{self.address.port};lr>")
-            .append("Require", "path")
-            .append("P-Visited-Network-ID", f'"{self.domain}"')
-        )
+        added = [
+            ("Path", f"<sip:{token}@{self.address.host}:{self.address.port};lr>"),
+            ("Require", "path"),
+            ("P-Visited-Network-ID", f'"{self.domain}"'),
+            self._charging(),
+        ]
+        return (request.without("Route") if "Route" in request else request).extended(added)
 
     def _originating(self, request: Message, association: Association, source: Address) -> Message:
-        cleaned = self._with_charging(request)
         wanted = [identity.uri.canonical for identity in request.p_preferred_identity]
         chosen = next((uri for uri in wanted if uri in association.impus), association.impus[0])
-        cleaned = cleaned.without("P-Preferred-Identity").with_rows("Route", association.service_routes)
+        request = request.without("P-Preferred-Identity").with_rows("Route", association.service_routes)
         host, port = self.address.host, self.address.port
         record = f"<sip:{self._flow_token(source)}@{host}:{port};lr>"
-        return cleaned.append("P-Asserted-Identity", f"<{chosen}>").prepend("Record-Route", record)
+        added = [("P-Asserted-Identity", f"<{chosen}>"), self._charging()]
+        return request.extended(added).prepend("Record-Route", record)
 
     def _strip(self, request: Message, source: Address, now: float) -> Message:
         told = [name for name in NETWORK_ONLY if request.get(name) is not None]
@@ -191,9 +191,9 @@ class Pcscf(Node):
             request = request.without("P-Access-Network-Info")
         return request
 
-    def _with_charging(self, request: Message) -> Message:
+    def _charging(self) -> tuple[str, str]:
         icid = f"icid-value={self._token()};icid-generated-at={self.address.host}"
-        return request.append("P-Charging-Vector", icid)
+        return "P-Charging-Vector", icid
 
     def _forward(self, request: Message, source: Address, key: object, now: float) -> None:
         branch = self._branch()
@@ -201,8 +201,8 @@ class Pcscf(Node):
         via = f"SIP/2.0/UDP {self.address.host}:{self.address.port};branch={branch}"
         if request.method != "ACK":
             self._pending[branch] = Pending(source, key, request, now + PATIENCE)
-        onward = request.prepend("Via", via).with_header("Max-Forwards", str(hops - 1))
-        self._send(bytes(onward), self.core)
+        onward = request.prepend("Via", via).with_header("Max-Forwards", hops - 1)
+        self._send(onward, self.core)
 
     # -- responses --------------------------------------------------------------------------
 
@@ -221,10 +221,9 @@ class Pcscf(Node):
                 onward = self._challenged(onward, pending)
             elif 200 <= status < 300:
                 onward = self._registered(onward, pending, now)
-        octets = bytes(onward)
         if pending.key is not None:
-            self._answered.answer(pending.key, octets, pending.source)
-        self._send(octets, pending.source)
+            self._answered.answer(pending.key, onward, pending.source)
+        self._send(onward, pending.source)
 
     def _challenged(self, response: Message, pending: Pending) -> Message:
         """Keep ck and ik; the UE computes its own (TS 24.229, 5.2.2)."""
@@ -278,7 +277,7 @@ class Pcscf(Node):
         self._pending[branch] = Pending(self.core, key, request, now + PATIENCE)
         onward = request.drop_first("Route").without("P-Charging-Vector").prepend("Via", via)
         hops = 70 if request.max_forwards is None else request.max_forwards
-        self._send(bytes(onward.with_header("Max-Forwards", str(hops - 1))), target)
+        self._send(onward.with_header("Max-Forwards", hops - 1), target)
 
     def _new_flow_token(self, source: Address) -> str:
         # RFC 5626, 5.2: the flow itself, signed, so that no table has to be kept.

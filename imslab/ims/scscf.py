@@ -15,7 +15,7 @@ from imslab.aka import AuthenticationVector, digest
 from imslab.errors import ImslabError, Malformed, WrongResponse
 from imslab.ims import cx
 from imslab.ims.bindings import OutOfOrder, Registrar
-from imslab.ims.node import Address, Answered, Node, RandomSource, credentials_of
+from imslab.ims.node import Address, Answered, Node, RandomSource, credentials_of, parsed
 from imslab.ims.regevent import Watchers
 from imslab.sip import Credentials, Message, transaction
 
@@ -83,10 +83,10 @@ class Scscf(Node):
 
     # -- the wire ---------------------------------------------------------------------------
 
-    def receive(self, octets: bytes, source: Address, now: float) -> None:
+    def receive(self, octets: bytes | Message, source: Address, now: float) -> None:
         """Take one SIP message; what is malformed is noted and dropped."""
         try:
-            message = Message.parse(octets)
+            message = parsed(octets)
         except Malformed as error:
             self._note(now, "malformed message dropped", str(source), str(error))
             return
@@ -108,14 +108,11 @@ class Scscf(Node):
             self._note(now, "malformed request", str(source), str(error))
             reply = Message.reply(message, 400, headers=[("Warning", f'399 imslab "{_quotable(error)}"')])
         if reply is not None:
-            octets = bytes(reply)
-            self._answered.answer(key, octets, source)
-            self._send(octets, source)
+            self._answered.answer(key, reply, source)
+            self._send(reply, source)
         self._notify_watchers(now)
 
     def _serve(self, request: Message, source: Address, now: float) -> Message | None:
-        if problems := request.problems():
-            raise Malformed(problems[0])
         if request.method == "REGISTER":
             return self._register(request, now)
         if request.method == "SUBSCRIBE":
@@ -281,7 +278,7 @@ class Scscf(Node):
             self.registrar.by_impi, via=self._via, contact=self.address.uri, now=now
         )
         for message, hop in notifications:
-            self._send(bytes(message), hop)
+            self._send(message, hop)
 
     def _via(self) -> str:
         return f"SIP/2.0/UDP {self.address.host}:{self.address.port};branch={self._branch()}"

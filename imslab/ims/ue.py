@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from imslab.aka import digest
 from imslab.errors import CardError, ImslabError, MacFailure, Malformed, RegistrationFailed, SyncFailure
-from imslab.ims.node import Address, Node, RandomSource
+from imslab.ims.node import Address, Node, RandomSource, parsed
 from imslab.ims.regevent import read_reginfo
 from imslab.sip import Challenge, Message, transaction
 
@@ -237,7 +237,7 @@ class Ue(Node):
 
     def _flush(self, client: transaction.NonInviteClient) -> None:
         for message in client.outgoing():
-            self._send(bytes(message), self.proxy)
+            self._send(message, self.proxy)
 
     def _credentials(self, *, nonce: str, response: str, extra: str = "") -> str:
         return (
@@ -247,10 +247,10 @@ class Ue(Node):
 
     # -- what arrives -----------------------------------------------------------------------
 
-    def receive(self, octets: bytes, source: Address, now: float) -> None:
+    def receive(self, octets: bytes | Message, source: Address, now: float) -> None:
         """Take one SIP message; what is malformed is noted and dropped."""
         try:
-            message = Message.parse(octets)
+            message = parsed(octets)
             if message.is_request:
                 self._serve(message, source, now)
             else:
@@ -271,7 +271,7 @@ class Ue(Node):
             status = 405
         if request.method != "ACK":
             tag = None if request.to.tag else self._token(6)
-            self._send(bytes(Message.reply(request, status, to_tag=tag)), source)
+            self._send(Message.reply(request, status, to_tag=tag), source)
 
     def _response(self, response: Message, now: float) -> None:
         client = self._clients.get(transaction.client_key(response))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from imslab.errors import Malformed
-from imslab.ims.node import Address, Event, Node
+from imslab.ims.node import Address, Event, Node, Send
 from imslab.net.tap import Clock, Tap
 
 
@@ -71,7 +71,7 @@ class Driver:
             for send in current.outgoing():
                 target = self._inside.get(send.destination)
                 if target is not None and target is not current:
-                    self._hand_over(send.octets, send.source, target)
+                    self._hand_over(send, target)
                     waiting.append(target)
                 else:
                     self._transmit(current, send.octets, send.destination)
@@ -91,10 +91,10 @@ class Driver:
             wire.close()
         self._wires.clear()
 
-    def _hand_over(self, octets: bytes, source: Address, target: Node) -> None:
+    def _hand_over(self, send: Send, target: Node) -> None:
         if self.tap is not None:
-            self.tap.datagram(source, target.address, octets)
-        target.receive(octets, source, self.clock())
+            self.tap.datagram(send.source, target.address, send.octets)
+        target.receive(send.message or send.octets, send.source, self.clock())
 
     def _transmit(self, node: Node, octets: bytes, destination: Address) -> None:
         wire = self._wires.get((id(node), destination.transport))

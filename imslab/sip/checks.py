@@ -35,16 +35,16 @@ _SUSPECTS = {"via": "vias", "contact": "contacts", "from": "from_", "to": "to"}
 
 
 def split_lines(text: str, limits: Limits) -> tuple[str, list[str]]:
-    """Return the start line and the header rows, folded ones joined; raise BadMessage."""
-    ends = text.count("\r\n")
+    """Return the start line and the header rows, still folded; raise BadMessage."""
+    start, *lines = text.split("\r\n")
+    ends = len(lines)
     if ends > limits.headers:
         raise BadMessage(f"the head has {ends} lines, more than {limits.headers}", status=513)
     if text.count("\n") != ends or text.count("\r") != ends:
         raise BadMessage("CR or LF alone in the head", offset=_offset(_BARE_END_OF_LINE, text))
     if "\x00" in text and _BARE_NUL.search(text):
         raise BadMessage("NUL in the head", offset=_offset(_BARE_NUL, text))
-    start, *lines = text.split("\r\n")
-    return start, _unfolded(lines) if "\r\n " in text or "\r\n\t" in text else lines
+    return start, lines
 
 
 def _offset(pattern: re.Pattern[str], text: str) -> int | None:
@@ -52,7 +52,8 @@ def _offset(pattern: re.Pattern[str], text: str) -> int | None:
     return len(text[: match.start()].encode("utf-8", "surrogateescape")) if match else None
 
 
-def _unfolded(lines: list[str]) -> list[str]:
+def joined(lines: list[str]) -> list[str]:
+    """Return the rows with their continuations, CRLF between them; raise BadMessage."""
     # The pieces of a row are joined once: a row of many folds must not cost their square.
     rows: list[list[str]] = []
     for line in lines:

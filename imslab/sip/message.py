@@ -76,16 +76,15 @@ class Message:
     @classmethod
     def from_head(cls, head: bytes, limits: Limits = DEFAULT_LIMITS) -> Self:
         """Read a start line and its rows, without the empty line; the body is empty still."""
-        text = to_text(head)
-        start, lines = checks.split_lines(text, limits)
+        start, lines = checks.split_lines(to_text(head), limits)
         rows: list[Row] = []
         index: dict[str, list[str]] = {}
+        if any(line[:1] in (" ", "\t") for line in lines):
+            lines = checks.joined(lines)
         for line in lines:
             name, colon, value = line.partition(":")
-            if not colon:
-                raise BadMessage(f"header row {lines.index(line) + 1} has no colon")
+            known = KEYS.get(name) or _unusual(name, colon)
             value = (_FOLD.sub(" ", value) if "\r" in value else value).strip(" \t")
-            known = KEYS.get(name) or _unusual(name)
             rows.append((known, value, line))
             if known in index:
                 index[known].append(value)
@@ -400,11 +399,13 @@ def head_end(octets: bytes, limits: Limits = DEFAULT_LIMITS) -> int:
     raise BadMessage("no empty line ends the headers", offset=len(octets))
 
 
-def _unusual(name: str) -> str:
+def _unusual(name: str, colon: str) -> str:
     try:
-        return key(_FOLD.sub(" ", name))
+        if colon:
+            return key(_FOLD.sub(" ", name))
     except Malformed as error:
         raise BadMessage(str(error)) from None
+    raise BadMessage("a header row without a colon")
 
 
 def _is_unsafe(text: str) -> bool:

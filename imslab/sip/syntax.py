@@ -100,7 +100,7 @@ def to_text(octets: bytes) -> str:
 
 def quote(text: str) -> str:
     """Return ``text`` as a quoted string, with ``"`` and ``\\`` escaped."""
-    if _TO_ESCAPE.search(text):
+    if '"' in text or "\\" in text:
         text = _TO_ESCAPE.sub(r"\\\g<0>", text)
     return f'"{text}"'
 
