@@ -6,20 +6,22 @@ and the number of its frame, so that the same packet is found in Wireshark.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from imslab.capture.views import APDU, CX, SIP, Arrow
-from imslab.charts.picture import BLUE, GREEN, GREY, PALE, VERMILION, Picture, blank, style
+from imslab.charts.picture import BLUE, GREEN, GREY, PALE, VERMILION, Picture, blank, fitted, style
 from imslab.errors import Malformed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 COLOURS = {APDU: VERMILION, SIP: BLUE, CX: GREEN}
 MEANING = {APDU: "APDU (card)", SIP: "SIP", CX: "Diameter Cx (HSS)"}
 MOST = 400  # arrows in one ladder: more cannot be read, nor drawn in a second
 _ROW, _HEAD, _FOOT, _LEFT = 0.36, 0.62, 0.34, 1.25  # inches
-_LETTER = 0.074  # inches, the mean width of a letter in 9 point DejaVu Sans
+_TIME, _FRAME = 0.62, 1.12  # inches: where these two columns end
+_LETTER = 0.074  # inches, the mean width of a letter in the legend
 
 
 def ladder(
@@ -81,7 +83,7 @@ def _draw(
     pitch = (width - _LEFT) / len(nodes)
     place = {node: _LEFT + (i + 0.5) * pitch for i, node in enumerate(nodes)}
     if title:
-        axes.text(width / 2, 0.2, title, ha="center", va="center", fontsize=11, weight="bold")
+        _text(axes, width / 2, 0.2, title, width - 0.2, 11, weight="bold")
     _lifelines(axes, place, names, top=head, bottom=height - _FOOT, pitch=pitch)
     for number, arrow in enumerate(rows):
         _arrow(axes, arrow, rows[0].at, place, y=head + _ROW * (number + 0.72), pitch=pitch)
@@ -98,23 +100,14 @@ def _lifelines(
     bottom: float,
     pitch: float,
 ) -> None:
-    axes.text(0.62, top - 0.2, "ms", ha="right", va="center", fontsize=8, color=GREY)
-    axes.text(1.12, top - 0.2, "frame", ha="right", va="center", fontsize=8, color=GREY)
+    _number(axes, _TIME, top - 0.2, "ms")
+    _number(axes, _FRAME, top - 0.2, "frame")
     for node, x in place.items():
         axes.plot([x, x], [top - 0.02, bottom], color=PALE, linewidth=1.2, zorder=1)
         name = names.get(node, node)
-        axes.text(
-            x,
-            top - 0.38,
-            shortened(name, pitch / 0.085),
-            ha="center",
-            va="center",
-            fontsize=10,
-            weight="bold",
-        )
+        _text(axes, x, top - 0.38, name, pitch - 0.1, 10, weight="bold")
         if name != node:
-            address = shortened(node, pitch / 0.062)
-            axes.text(x, top - 0.18, address, ha="center", va="center", fontsize=7, color=GREY)
+            _text(axes, x, top - 0.18, node, pitch - 0.1, 7, color=GREY)
 
 
 def _arrow(
@@ -122,34 +115,36 @@ def _arrow(
 ) -> None:
     colour = COLOURS[arrow.kind]
     x0, x1 = place[arrow.source], place[arrow.destination]
-    axes.text(0.62, y, f"{(arrow.at - start) * 1e3:.2f}", ha="right", va="center", fontsize=8, color=GREY)
+    _number(axes, _TIME, y, _millis(arrow.at - start))
     if arrow.frame is not None:
-        axes.text(1.12, y, f"{arrow.frame}", ha="right", va="center", fontsize=8, color=GREY)
-    if x0 == x1:  # a node that speaks to itself: a dot, with the label beside it
+        _number(axes, _FRAME, y, f"{arrow.frame}")
+    if x0 == x1:  # a node that speaks to itself
         axes.plot([x0], [y], marker="o", markersize=4, color=colour, zorder=3)
     else:
         head = {"arrowstyle": "-|>,head_width=0.18,head_length=0.4", "color": colour, "linewidth": 1.3}
         axes.annotate("", (x1, y), (x0, y), arrowprops={**head, "shrinkA": 0, "shrinkB": 0}, zorder=3)
     middle = (x0 + x1) / 2
-    span = 2 * min(middle - _LEFT, max(place.values()) + pitch / 2 - middle)  # nothing else is in this row
+    right = max(place.values()) + pitch / 2
+    room = 2 * min(middle - _LEFT, right - middle) - 0.05  # nothing else is in this row
     ground = {"facecolor": "white", "edgecolor": "none", "pad": 0.6}
-    text = shortened(_label(arrow), span / _LETTER)
-    axes.text(
-        middle, y - 0.1, text, ha="center", va="center", fontsize=8.5, color=colour, bbox=ground, zorder=2
-    )
+    _text(axes, middle, y - 0.1, _label(arrow), room, 8.5, color=colour, bbox=ground, zorder=2)
     if arrow.detail:
-        detail = shortened(arrow.detail, span / _LETTER * 1.3)
-        axes.text(
-            middle,
-            y + 0.08,
-            detail,
-            ha="center",
-            va="center",
-            fontsize=6.5,
-            color=GREY,
-            bbox=ground,
-            zorder=2,
-        )
+        _text(axes, middle, y + 0.08, arrow.detail, room, 6.5, color=GREY, bbox=ground, zorder=2)
+
+
+def _text(axes: "Axes", x: float, y: float, text: str, room: float, size: float, **look: Any) -> None:
+    """Write ``text`` around a place, shortened to ``room`` inches."""
+    shown = fitted(cast("Figure", axes.figure), text, room, size, look.get("weight", "normal"))
+    axes.text(x, y, shown, ha="center", va="center", fontsize=size, **look)
+
+
+def _number(axes: "Axes", x: float, y: float, text: str) -> None:
+    axes.text(x, y, text, ha="right", va="center", fontsize=8, color=GREY)
+
+
+def _millis(seconds: float) -> str:
+    millis = seconds * 1e3
+    return f"{millis:.2f}" if millis < 1e5 else f"{millis:.0f}" if millis < 1e8 else f"{millis:.1e}"
 
 
 def _label(arrow: Arrow) -> str:
@@ -162,9 +157,3 @@ def _legend(axes: "Axes", rows: Sequence[Arrow], *, y: float) -> None:
         axes.plot([x, x + 0.3], [y, y], color=COLOURS[kind], linewidth=2)
         axes.text(x + 0.38, y, MEANING[kind], va="center", fontsize=8, color=GREY)
         x += 0.8 + len(MEANING[kind]) * _LETTER
-
-
-def shortened(text: str, most: float) -> str:
-    """Return ``text``, or as much of it as ``most`` letters hold, with an ellipsis."""
-    most = max(int(most), 4)
-    return text if len(text) <= most else text[: most - 1].rstrip() + "…"

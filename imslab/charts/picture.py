@@ -7,6 +7,7 @@ so that a chart reads alike in a light and in a dark notebook.
 
 import io
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
@@ -23,9 +24,11 @@ BLUE, SKY, GREEN = "#0072B2", "#56B4E9", "#009E73"
 VERMILION, ORANGE, YELLOW, PURPLE = "#D55E00", "#E69F00", "#F0E442", "#CC79A7"
 
 _PALETTE = 48  # colours in a PNG: a handful, and the shades at the edges of letters
+_LONGEST = 300  # letters of a label that are looked at
 DOTS_PER_INCH = 100  # a figure of 9 inches is then as wide as a notebook's output area
 _STYLE: dict[Any, Any] = {
     "font.family": ["DejaVu Sans"],
+    "text.parse_math": False,  # a "$" in a URI is a "$"
     "svg.fonttype": "none",  # text stays text: small, searchable, selectable
     "svg.hashsalt": "imslab",  # ids are then the same in every run
     "path.simplify": True,
@@ -79,7 +82,8 @@ def style() -> Iterator[None]:
     """Draw and save within this, so that the reader's own matplotlib settings do not matter."""
     import matplotlib as mpl
 
-    with mpl.rc_context():
+    with mpl.rc_context(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # a box stands for a letter no font has
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)
         yield
@@ -93,6 +97,29 @@ def blank(width: float, height: float) -> "Figure":
     figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH)
     FigureCanvasAgg(figure)
     return figure
+
+
+def fitted(figure: "Figure", text: str, room: float, size: float, weight: str = "normal") -> str:
+    """Return ``text``, or as much of it as ``room`` inches hold, with an ellipsis.
+
+    What cannot be shown (control characters, octets that are no text) is shown as a dot.
+    """
+    from matplotlib.font_manager import FontProperties
+
+    text = "".join(letter if letter.isprintable() else "·" for letter in text[:_LONGEST])
+    font = FontProperties(family="DejaVu Sans", size=size, weight=weight)
+    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]  # only Agg has one
+
+    def inches(letters: str) -> float:
+        return float(renderer.get_text_width_height_descent(letters, font, ismath=False)[0]) / figure.dpi
+
+    if inches(text) <= room:
+        return text
+    low, high = 0, len(text) - 1
+    while low < high:  # the longest beginning that leaves room for the ellipsis
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if inches(text[:middle] + "…") <= room else (low, middle - 1)
+    return text[:low].rstrip() + "…"
 
 
 def _slim(svg: str) -> str:

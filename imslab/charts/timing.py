@@ -12,15 +12,15 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from imslab.capture.views import APDU, SIP, Arrow
-from imslab.charts.ladder import MOST, shortened
-from imslab.charts.picture import BLUE, GREEN, GREY, PALE, VERMILION, Picture, blank, style
+from imslab.charts.ladder import MOST
+from imslab.charts.picture import BLUE, GREEN, GREY, PALE, VERMILION, Picture, blank, fitted, style
 from imslab.errors import Malformed
 
 if TYPE_CHECKING:
     from matplotlib.patches import Patch
 
 COLOURS = {"card": VERMILION, "UE": BLUE, "core": GREEN, "network": GREY}
-_ROW = 0.24  # inches
+_ROW, _LABELS = 0.24, 2.9  # inches
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def _roles(rows: Sequence[Arrow]) -> dict[str, str]:
 def _draw(bars: Sequence[Span], title: str, width: float) -> Picture:
     height = 1.15 + _ROW * len(bars) + (0.3 if title else 0.0)
     figure = blank(width, height)
-    left, bottom = 2.9 / width, 0.5 / height
+    left, bottom = _LABELS / width, 0.5 / height
     tall = _ROW * len(bars) / height
     axes = figure.add_axes((left, bottom, 1 - left - 0.75 / width, tall))
     end = max(bar.start + bar.seconds for bar in bars) * 1e3 or 1.0
@@ -91,7 +91,9 @@ def _draw(bars: Sequence[Span], title: str, width: float) -> Picture:
         )
     axes.set_xlim(0, end * 1.02)
     axes.set_ylim(len(bars) - 0.5, -0.5)
-    axes.set_yticks(range(len(bars)), [shortened(bar.label, 42) for bar in bars], fontsize=8)
+    axes.set_yticks(
+        range(len(bars)), [fitted(figure, bar.label, _LABELS - 0.15, 8) for bar in bars], fontsize=8
+    )
     axes.set_xlabel("ms since the first packet", fontsize=9)
     axes.tick_params(axis="x", labelsize=8)
     axes.tick_params(axis="y", length=0)
