@@ -7,7 +7,7 @@ from imslab.uicc.apdu import Command
 from imslab.uicc.card import Card
 from imslab.uicc.fcp import Fcp
 from imslab.uicc.isim import IsimClient, IsimProfile
-from imslab.uicc.link import Exchange, Link, Recorder, Replayer, exchange
+from imslab.uicc.link import Exchange, Link, Recorder, Replayer, exchange, obtain
 from imslab.uicc.narrator import Narrator, authenticate_parts, explain_apdu
 from imslab.uicc.profile import Profile
 from imslab.uicc.store import FileStore, MemoryStore, Store
@@ -30,4 +30,5 @@ __all__ = [
     "authenticate_parts",
     "exchange",
     "explain_apdu",
+    "obtain",
 ]

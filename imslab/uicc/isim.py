@@ -19,7 +19,7 @@ from imslab.uicc.link import Link, exchange
 
 ISIM, USIM = bytes.fromhex("a0000000871004"), bytes.fromhex("a0000000871002")
 _PIN1 = 0x01
-_MOST_RECORDS = 254
+_MOST_RECORDS, _MOST_OCTETS = 254, 0x7FFF
 F = TypeVar("F", bound=ElementaryFile)
 
 
@@ -99,13 +99,16 @@ class IsimClient:
         self._warnings = []
         iccid = self._iccid()
         aids = self._applications()
+        found = None
         if aid := self._select_application(ISIM, aids):
-            return self._from_isim(iccid, aid)
-        if aid := self._select_application(USIM, aids):
-            return self._from_usim(iccid, aid)
-        raise CardError(
-            "the card has neither an ISIM nor a USIM", sw1=0x6A, sw2=0x82, meaning="file not found"
-        )
+            found = self._from_isim(iccid, aid)
+        if found is None and (aid := self._select_application(USIM, aids)):
+            found = self._from_usim(iccid, aid)
+        if found is not None:
+            return found
+        if aid:
+            raise Malformed(f"the card holds no identity that can be read: {'; '.join(self._warnings)}")
+        raise _no_application()
 
     def authenticate(self, rand: bytes, autn: bytes) -> Answer:
         """Let the card answer a challenge (RAND and AUTN, 16 octets each).
@@ -134,9 +137,7 @@ class IsimClient:
     def _select_any(self) -> None:
         aids = self._applications()
         if not self._select_application(ISIM, aids) and not self._select_application(USIM, aids):
-            raise CardError(
-                "the card has neither an ISIM nor a USIM", sw1=0x6A, sw2=0x82, meaning="file not found"
-            )
+            raise _no_application()
 
     def _iccid(self) -> str | None:
         found = self._read(uicc.Iccid, 0x3F00)
@@ -159,20 +160,25 @@ class IsimClient:
                 raise status.refused(f"SELECT of application {aid.hex()}", sw)
         return b""
 
-    def _from_isim(self, iccid: str | None, aid: bytes) -> IsimProfile:
-        services = self._read(isim.IsimServices)
-        impi, domain = self._demand(isim.Impi).text, self._demand(isim.Domain).text
+    def _from_isim(self, iccid: str | None, aid: bytes) -> IsimProfile | None:
+        """Return what the ISIM says; None when it has no private identity, so that the USIM is asked."""
+        services, impi, domain = self._read(isim.IsimServices), self._read(isim.Impi), self._read(isim.Domain)
         impu = tuple(one.text for one in self._read_records(isim.Impu) if one.text)
-        if not impi or not impu:
-            raise Malformed("the ISIM holds no identity: EF.IMPI or EF.IMPU is empty")
+        if impi is None or not impi.text:
+            self._warnings.append("the ISIM has no private identity: the USIM is asked")
+            return None
+        if not impu:
+            self._warnings.append("the ISIM has no public identity: taken from the private one")
+        if domain is None or not domain.text:
+            self._warnings.append("the ISIM has no domain: taken from the private identity")
         ist = services.services if services else frozenset()
         pcscf = self._read_records(isim.PCscf) if ist & {1, 5} else []
         uris = self._read_records(isim.WebRtcUri) if 20 in ist else []
         return IsimProfile(
             "ISIM",
-            impi,
-            impu,
-            domain,
+            impi.text,
+            impu or (f"sip:{impi.text}",),
+            (domain.text if domain else "") or impi.text.rpartition("@")[2],
             iccid,
             pcscf=tuple(one.address for one in pcscf if one.address),
             ist=ist,
@@ -181,41 +187,42 @@ class IsimClient:
             warnings=tuple(self._warnings),
         )
 
-    def _from_usim(self, iccid: str | None, aid: bytes) -> IsimProfile:
-        imsi = self._demand(usim.Imsi).imsi
-        data = self._read(usim.UsimAdministrativeData)
+    def _from_usim(self, iccid: str | None, aid: bytes) -> IsimProfile | None:
+        """Return the identities that follow from the IMSI; None when it cannot be read."""
+        found, data = self._read(usim.Imsi), self._read(usim.UsimAdministrativeData)
+        if found is None:
+            return None
         mnc_length = data.mnc_length if data else None
         if mnc_length not in (2, 3):
             self._warnings.append("EF.AD does not say how long the MNC is: taken as 2 digits")
             mnc_length = 2
+        try:
+            domain = identity.home_domain(found.imsi, mnc_length)
+        except Malformed as fault:
+            self._warnings.append(f"EF.IMSI: {fault}")
+            return None
         return IsimProfile(
             "USIM",
-            identity.private_identity(imsi, mnc_length),
-            (identity.public_identity(imsi, mnc_length),),
-            identity.home_domain(imsi, mnc_length),
+            identity.private_identity(found.imsi, mnc_length),
+            (identity.public_identity(found.imsi, mnc_length),),
+            domain,
             iccid,
-            imsi,
+            found.imsi,
             aid=aid,
             warnings=tuple(self._warnings),
         )
 
-    def _demand(self, kind: type[F]) -> F:
-        found = self._read(kind, required=True)
-        if found is None:
-            raise Malformed(f"{kind.NAME} is empty or cannot be read", expected=kind.SPEC)
-        return found
-
-    def _read(self, kind: type[F], parent: int | None = None, *, required: bool = False) -> F | None:
+    def _read(self, kind: type[F], parent: int | None = None) -> F | None:
         """Read a transparent file; None, with a warning, when it is missing or broken."""
         parameters = self._select(kind, parent)
         if parameters is None:
             return None
-        contents = self._contents(kind, parameters)
+        if parameters.structure not in (Structure.TRANSPARENT, None):
+            self._warnings.append(f"{kind.NAME} is not a transparent file")
+            return None
         try:
-            return kind.decode(contents)
+            return kind.decode(self._contents(kind, parameters.size or 0))
         except Malformed as fault:
-            if required:
-                raise
             self._warnings.append(f"{kind.NAME}: {fault}")
             return None
 
@@ -225,8 +232,9 @@ class IsimClient:
         if parameters is None:
             return []
         found = []
+        length = min(parameters.record_length or 256, 256)
         for number in range(1, (parameters.records or _MOST_RECORDS) + 1):
-            data, sw = exchange(self._link, apdu.read_record(number, parameters.record_length or 256))
+            data, sw = exchange(self._link, apdu.read_record(number, length))
             if sw == status.RECORD_NOT_FOUND:
                 break
             self._accept(sw, f"READ RECORD {number} of {kind.NAME}")
@@ -253,14 +261,16 @@ class IsimClient:
             self._warnings.append(f"FCP of {kind.NAME}: {fault}")
             return Fcp(())
 
-    def _contents(self, kind: type[F], parameters: Fcp) -> bytes:
-        size, contents = parameters.size or 0, b""
-        if parameters.structure not in (Structure.TRANSPARENT, None):
-            raise Malformed(f"{kind.NAME} is not a transparent file")
-        while not contents or len(contents) < size:
+    def _contents(self, kind: type[F], size: int) -> bytes:
+        """Read ``size`` octets, or all that the card gives when it did not say how many there are."""
+        contents = b""
+        while not contents or len(contents) < min(size, _MOST_OCTETS):
             # What the FCP announces, 256 octets at most in one turn; an open Le where it says nothing.
             wanted = min(size - len(contents), 256) if size else 256
             data, sw = exchange(self._link, apdu.read_binary(len(contents), wanted))
+            if contents and (sw == status.WRONG_OFFSET or not data):
+                self._warnings.append(f"{kind.NAME} ends after {len(contents)} octets of {size}")
+                break
             self._accept(sw, f"READ BINARY of {kind.NAME}")
             if not data:
                 break
@@ -285,6 +295,10 @@ class IsimClient:
             meaning = "PIN1 is blocked; UNBLOCK PIN is needed"
             raise CardError(f"{what}: {meaning}", sw1=0x69, sw2=0x83, meaning=meaning)
         raise status.refused(what, status.SECURITY_NOT_SATISFIED)
+
+
+def _no_application() -> CardError:
+    return CardError("the card has neither an ISIM nor a USIM", sw1=0x6A, sw2=0x82, meaning="file not found")
 
 
 _ABSENT = (status.FILE_NOT_FOUND, 0x6A88, 0x6283)

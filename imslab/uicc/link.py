@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from imslab.errors import CardError, CardGone, Departed
+from imslab.uicc import status
 from imslab.uicc.apdu import GET_RESPONSE
 from imslab.uicc.narrator import explain_apdu
 
@@ -71,11 +72,16 @@ class Recorder:
 
 
 class Replayer:
-    """Answer as a recording did, as long as it is asked the same, in the same order."""
+    """Answer as a recording did, as long as it is asked the same, in the same order.
 
-    def __init__(self, exchanges: Iterable[Exchange], *, atr: bytes = b"\x3b\x00") -> None:
+    ``rewinds``  a reset goes back to the start of the recording
+    """
+
+    def __init__(
+        self, exchanges: Iterable[Exchange], *, atr: bytes = b"\x3b\x00", rewinds: bool = False
+    ) -> None:
         self.position = 0
-        self._exchanges, self._atr = tuple(exchanges), atr
+        self._exchanges, self._atr, self._rewinds = tuple(exchanges), atr, rewinds
 
     def transmit(self, apdu: bytes, /) -> bytes:
         """Return the recorded response; raise Departed when another command was recorded here, or none."""
@@ -94,7 +100,9 @@ class Replayer:
         return recorded.response
 
     def reset(self) -> bytes:
-        """Return the ATR; the position in the recording stays where it is."""
+        """Return the ATR; the position in the recording stays where it is, unless it rewinds."""
+        if self._rewinds:
+            self.position = 0
         return self._atr
 
 
@@ -115,6 +123,17 @@ def exchange(link: Link, apdu: bytes) -> tuple[bytes, int]:
         apdu = apdu[:-1]
         data, sw = _ask(link, apdu)
     return _finish(link, apdu, data, sw)
+
+
+def obtain(link: Link, apdu: bytes) -> bytes:
+    """Send one command and return its data; raise CardError, with the reason in words, when it is refused.
+
+    A warning (62xx, 63xx but 63Cx) counts as done. Otherwise as ``exchange``.
+    """
+    data, sw = exchange(link, apdu)
+    if status.is_success(sw) or (sw >> 8 in (0x62, 0x63) and sw & 0xFFF0 != 0x63C0):
+        return data
+    raise status.refused(_described(apdu), sw)
 
 
 def _finish(link: Link, apdu: bytes, data: bytes, sw: int) -> tuple[bytes, int]:
