@@ -268,10 +268,10 @@ def _plain(text: str) -> list[_Scheme] | None:
     match = _ONE_SCHEME.fullmatch(text)
     if match is None:
         return None
-    found = _ELEMENT.findall(text, match.end(1))
-    return [
-        (match[1], "", [(name.lower(), unquote(quoted) if quoted else bare) for name, quoted, bare in found])
-    ]
+    pairs: list[tuple[str, str | None]] = []
+    for name, quoted, bare in _ELEMENT.findall(text, match.end(1)):
+        pairs.append((name.lower(), unquote(quoted) if quoted else bare))
+    return [(match[1], "", pairs)]
 
 
 def _schemes(text: str) -> list[_Scheme]:

@@ -126,14 +126,17 @@ def problems(message: "Message") -> Iterator[str]:
             yield f"{key} stands {len(texts)} times"
     if message.is_request and message.uri.headers:
         yield "the Request-URI carries headers"
-    for attribute, view in _views(type(message)):
-        if view.key in index:
-            try:
-                getattr(message, attribute)
-            except Malformed as error:
-                yield str(error)
+    views = _views()
+    for key in [key for key in index if key in views]:
+        try:
+            getattr(message, views[key])
+        except Malformed as error:
+            yield str(error)
 
 
 @cache
-def _views(owner: type) -> list[tuple[str, View[object]]]:
-    return [(name, view) for name, view in vars(owner).items() if isinstance(view, View)]
+def _views() -> dict[str, str]:
+    # By the key of the header: what the attribute of Message is called.
+    from imslab.sip.message import Message
+
+    return {view.key: name for name, view in vars(Message).items() if isinstance(view, View)}

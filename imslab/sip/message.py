@@ -77,19 +77,7 @@ class Message:
     def from_head(cls, head: bytes, limits: Limits = DEFAULT_LIMITS) -> Self:
         """Read a start line and its rows, without the empty line; the body is empty still."""
         start, lines = checks.split_lines(to_text(head), limits)
-        rows: list[Row] = []
-        index: dict[str, list[str]] = {}
-        if any(line[:1] in (" ", "\t") for line in lines):
-            lines = checks.joined(lines)
-        for line in lines:
-            name, colon, value = line.partition(":")
-            known = KEYS.get(name) or _unusual(name, colon)
-            value = (_FOLD.sub(" ", value) if "\r" in value else value).strip(" \t")
-            rows.append((known, value, line))
-            if known in index:
-                index[known].append(value)
-            else:
-                index[known] = [value]
+        rows, index = _rows(lines)
         message = cls(start, rows, b"")
         message._index = index
         checks.refuse_unusable(message, index, limits)
@@ -399,13 +387,31 @@ def head_end(octets: bytes, limits: Limits = DEFAULT_LIMITS) -> int:
     raise BadMessage("no empty line ends the headers", offset=len(octets))
 
 
-def _unusual(name: str, colon: str) -> str:
+def _rows(lines: list[str], *, folded: bool = False) -> tuple[list[Row], dict[str, list[str]]]:
+    rows: list[Row] = []
+    index: dict[str, list[str]] = {}
+    for line in lines:
+        name, colon, value = line.partition(":")
+        if (known := KEYS.get(name)) is None:
+            if line[:1] in (" ", "\t"):
+                return _rows(checks.joined(lines), folded=True)
+            known = _unusual(name)
+        if not colon:
+            raise BadMessage(f"header row {len(rows) + 1} has no colon")
+        value = (_FOLD.sub(" ", value) if folded else value).strip(" \t")
+        rows.append((known, value, line))
+        if known in index:
+            index[known].append(value)
+        else:
+            index[known] = [value]
+    return rows, index
+
+
+def _unusual(name: str) -> str:
     try:
-        if colon:
-            return key(_FOLD.sub(" ", name))
+        return key(_FOLD.sub(" ", name))
     except Malformed as error:
         raise BadMessage(str(error)) from None
-    raise BadMessage("a header row without a colon")
 
 
 def _is_unsafe(text: str) -> bool:
