@@ -66,7 +66,8 @@ def _detail(message: Message) -> str:
         given = next(iter(view(message, "authorization") or ()), None)
         if given is None:
             return ""
-        words = [f"auts {given.auts[:_SHOWN]}…"] if given.auts else []
+        words = [given.algorithm] if given.algorithm and given.nonce else []
+        words += [f"auts {given.auts[:_SHOWN]}…"] if given.auts else []
         words += [f"response {given.response[:_SHOWN]}…"] if given.response and not given.auts else []
         return ", ".join(words)
     offer = next(iter(view(message, "www_authenticate") or ()), None)

@@ -16,10 +16,12 @@ import numpy as np
 from imslab.capture import apdu, index, sip
 from imslab.capture.apdu import ApduEvent
 from imslab.capture.file import CaptureFile, Source, check_index, read_file
+from imslab.capture.hops import hops
 from imslab.capture.registrations import Challenge, Login, gather, view
 from imslab.capture.sip import SipEvent
 from imslab.capture.unlock import Keyring, Octets, keyring
 from imslab.capture.views import Arrow, picture
+from imslab.capture.wire import Wire, connection
 from imslab.errors import Malformed
 
 if TYPE_CHECKING:
@@ -338,6 +340,40 @@ class Registration:
         mine = [event for event in self._within(self._capture.cx_events) if self._is_mine(event)]
         sessions = {event.message.session for event in mine}
         return [event for event in self._within(self._capture.cx_events) if event.message.session in sessions]
+
+    @property
+    def hops(self) -> "pd.DataFrame":
+        """What each node on the way did to each message: frame, node, message, added, removed, changed."""
+        import pandas as pd
+
+        names = self._capture.names
+        rows = [
+            (
+                hop.frames[1],
+                names.get(hop.node, hop.node),
+                hop.message,
+                *(", ".join(which) for which in (hop.added, hop.removed, hop.changed)),
+            )
+            for hop in hops(self.messages)
+        ]
+        return pd.DataFrame(rows, columns=["frame", "node", "message", "added", "removed", "changed"])
+
+    @property
+    def wire(self) -> Wire:
+        """What its first hop cost: all packets of the UE's connection, with its opening."""
+        first = self.messages[0]
+        ends = first.source, first.destination
+        mine = [event for event in self.messages if {event.source, event.destination} == set(ends)]
+        protocol = "udp" if first.transport == "udp" else "tcp"
+        packets = connection(self._capture.packets, *ends, protocol)
+        return Wire(
+            first.transport,
+            len(mine),
+            len(packets),
+            int(packets["length"].sum()),
+            int(packets["payload"].sum()),
+            sum(len(bytes(event.message)) for event in mine),
+        )
 
     def arrows(self) -> list[Arrow]:
         """Return what the ladder shows, in the order of time."""
