@@ -20,9 +20,11 @@ from imslab.data import profile_path
 from imslab.errors import CardError, ImslabError, Malformed, NetworkError
 from imslab.ims.scscf import Policy
 from imslab.ims.ue import EXPIRES
-from imslab.uicc import Card, Exchange, IsimClient, IsimProfile, Link, Profile, Recorder, Replayer
+from imslab.uicc import Card, Exchange, IsimClient, IsimProfile, Link, Narrator, Profile, Recorder, Replayer
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from imslab.capture import Capture, Registration
     from imslab.ims.node import Address, Event
     from imslab.net.core import Core
@@ -61,16 +63,33 @@ class LabCard:
         return self._profile
 
     @property
+    def protocol(self) -> str | None:
+        """The transmission protocol, "T=0" or "T=1", where the card's link says it."""
+        return self._recorder.protocol
+
+    @property
     def exchanges(self) -> list[Exchange]:
         """Every command and response so far."""
         return list(self._recorder.exchanges)
+
+    @property
+    def apdus(self) -> "pd.DataFrame":
+        """Every command and response so far in words and in hex: label, answer, command, response."""
+        import pandas as pd
+
+        told = Narrator()
+        rows = [
+            (*told.label(one.command, one.response), one.command.hex(), one.response.hex())
+            for one in self.exchanges
+        ]
+        return pd.DataFrame(rows, columns=["label", "answer", "command", "response"])
 
     def transmit(self, apdu: bytes) -> bytes:
         """Send one command APDU; return data and status word."""
         return self._recorder.transmit(apdu)
 
     def reset(self) -> bytes:
-        """Reset the card and return its ATR."""
+        """Reset the card and return its ATR; a recording starts again from its beginning."""
         self._profile = None
         return self._recorder.reset()
 
@@ -100,6 +119,16 @@ class Subscriber:
         Raises MacFailure, RegistrationFailed, CardError or NetworkError.
         """
         return await self._lab._register(self, algorithm, transport, expires)
+
+    async def repeat(
+        self, times: int, algorithm: str | None = None, *, transport: str = "UDP"
+    ) -> "list[Registration]":
+        """Register ``times`` times in a row, and return what happened each time, for measurements.
+
+        From the second on these are re-registrations, with the same messages. The trace is read once, at the
+        end. In a recording: those that it holds. Raises what ``register`` raises.
+        """
+        return await self._lab._repeat(self, times, algorithm, transport)
 
     async def deregister(self) -> None:
         """Leave the network."""
@@ -290,6 +319,23 @@ class Lab:
             self._drain()
         return next(r for r in reversed(self.capture.logins) if r.call_id == registered.call_id)
 
+    async def _repeat(
+        self, subscriber: Subscriber, times: int, algorithm: str | None, transport: str
+    ) -> "list[Registration]":
+        if self._recording is not None:
+            mine = [r for r in self.capture.logins if r.impi == subscriber.card.profile.impi]
+            wanted = [r for r in mine if r.messages[0].transport == transport.lower()]
+            return [r for r in wanted if algorithm is None or r.algorithm.lower() == algorithm.lower()][
+                :times
+            ]
+        await self.start()
+        terminal = await self._terminal(subscriber, transport, EXPIRES)
+        for _ in range(times):
+            await terminal.register(algorithm)
+            self._drain()
+        impi = subscriber.card.profile.impi
+        return [r for r in self.capture.logins if r.impi == impi][-times:]
+
     async def _terminal(self, subscriber: Subscriber, transport: str, expires: int) -> "Terminal":
         from imslab.net.terminal import Terminal
 
@@ -345,7 +391,10 @@ class Lab:
 
     def _recorded(self, name: str) -> Subscriber:
         exchanges = self.capture.exchanges(name)
-        card = LabCard(Replayer(exchanges), self.clock)
+        host = next((host for host, called in self.capture.names.items() if called == name), name)
+        resets = (e.response for e in self.capture.apdu_events if not e.command and e.terminal == host)
+        replayer = Replayer(exchanges, atr=next(resets, b"\x3b\x00"), rewinds=True)
+        card = LabCard(replayer, self.clock)
         return Subscriber(self, name, card, None)
 
     def _find(self, subscriber: Subscriber, algorithm: str | None) -> "Registration":

@@ -1,7 +1,7 @@
 """APDUs and data objects divided into named octets, for a picture: what is what, octet by octet.
 
-Spec: ETSI TS 102 221, section 10.1 (APDUs); ISO/IEC 7816-4, section 5.2 (data objects). What cannot be divided
-is one part with the name "octets"; nothing is raised, for a picture may show what is broken.
+Spec: ETSI TS 102 221, section 10.1 (APDUs); ISO/IEC 7816-4, section 5.2 (data objects). What cannot be
+divided is one part with the name "octets"; nothing is raised, for a picture may show what is broken.
 """
 
 from imslab.errors import Malformed

@@ -1,8 +1,8 @@
 import pytest
 
 from imslab.errors import CardError, CardGone, Departed
-from imslab.uicc import Card, Exchange, Link, Profile, Recorder, Replayer, exchange
-from imslab.uicc.apdu import select_aid, select_file
+from imslab.uicc import Card, Exchange, Link, Profile, Recorder, Replayer, exchange, obtain
+from imslab.uicc.apdu import select_aid, select_file, verify_pin
 
 ISIM = bytes.fromhex("a0000000871004")
 
@@ -152,3 +152,22 @@ def test_a_replay_says_where_it_departs(card: Card) -> None:
     with pytest.raises(Departed, match="2 exchanges and ends before SELECT MF") as caught:
         replayer.transmit(select_file(0x3F00))
     assert caught.value.position == 2
+
+
+def test_a_recording_rewinds_where_that_is_asked_for(card: Card) -> None:
+    recorder = Recorder(card, clock=ticks())
+    data, _ = exchange(recorder, select_file(0x2F00))
+    for rewinds, position in ((False, 1), (True, 0)):
+        replayer = Replayer(recorder.exchanges[:1], rewinds=rewinds)
+        assert exchange(replayer, select_file(0x2F00))[0] == data
+        replayer.reset()
+        assert replayer.position == position
+
+
+def test_obtain_gives_the_data_or_says_why_not(card: Card) -> None:
+    assert obtain(card, select_file(0x2F00))[:1] == b"\x62"
+    with pytest.raises(CardError, match=r"SELECT .*6A82, file not found") as caught:
+        obtain(card, select_file(0x2FFF))
+    assert (caught.value.sw1, caught.value.sw2) == (0x6A, 0x82)
+    with pytest.raises(CardError, match="63C2, verification failed, 2 tries remain"):
+        obtain(card, verify_pin(0x0A, b"9999\xff\xff\xff\xff"))
