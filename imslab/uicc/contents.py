@@ -22,7 +22,7 @@ def read_binary(session: Session, channel: Channel, command: Command) -> bytes:
     if offset >= len(contents):
         raise Refused(status.WRONG_OFFSET)
     # With more asked than there is, the whole rest goes up, and the card's transport answers 6Cxx.
-    return contents[offset : offset + (command.le or 0)] if command.le else contents[offset : offset + 256]
+    return contents[offset : offset + (command.le or 256)]
 
 
 def update_binary(session: Session, channel: Channel, command: Command) -> bytes:

@@ -35,7 +35,7 @@ def select(session: Session, channel: Channel, command: Command) -> bytes:
     if found is None:
         raise Refused(status.FILE_NOT_FOUND)
     channel.select(found)
-    return b"" if returns == _NO_DATA else control_parameters(session, found)
+    return b"" if returns == _NO_DATA else session.control_parameters(found)
 
 
 def _find(session: Session, channel: Channel, command: Command) -> Directory | File | None:
@@ -78,7 +78,7 @@ def _by_name(session: Session, channel: Channel, command: Command) -> bytes:
             channel.select(session.files.mf)
         return b""
     channel.select(adf)
-    return b"" if command.p2 & 0x1C == _NO_DATA else control_parameters(session, adf)
+    return b"" if command.p2 & 0x1C == _NO_DATA else session.control_parameters(adf)
 
 
 def _occurrence(matching: list[Directory], current: Directory | None, which: int) -> Directory | None:
@@ -93,14 +93,6 @@ def _occurrence(matching: list[Directory], current: Directory | None, which: int
     return matching[position] if 0 <= position < len(matching) else None
 
 
-def control_parameters(session: Session, found: Directory | File) -> bytes:
-    """Return the FCP template of a file or directory; a directory's shows which PINs are enabled now."""
-    if isinstance(found, File):
-        return found.fcp
-    rule = (found.rules_fid, found.rule)
-    return bytes(fcp.for_directory(found.fid, aid=found.aid, rule=rule, pins=session.pins.enabled))
-
-
 def report_status(session: Session, channel: Channel, command: Command) -> bytes:
     """STATUS: return the FCP of the current directory, or its AID, or nothing; P1 is only noted."""
     if command.p1 > 0x02 or command.p2 not in (0x00, 0x01, 0x0C):
@@ -108,7 +100,7 @@ def report_status(session: Session, channel: Channel, command: Command) -> bytes
     if command.p2 == 0x0C:
         return b""
     if command.p2 == 0x00:
-        return control_parameters(session, channel.df)
+        return session.control_parameters(channel.df)
     application = channel.df.application
     return tlv.encode(fcp.DF_NAME, application.aid if application else b"")
 

@@ -6,7 +6,7 @@ Spec: ETSI TS 102 221, sections 8 (selection), 9 (security) and 10.3 (logical ch
 from dataclasses import dataclass, field
 
 from imslab.errors import Malformed
-from imslab.uicc import status
+from imslab.uicc import fcp, status
 from imslab.uicc.apdu import Command
 from imslab.uicc.files.access import NEVER, AccessRules, Condition
 from imslab.uicc.filesystem import Directory, File, FileSystem
@@ -66,6 +66,7 @@ class Session:
     is_t0: bool = False
     channels: dict[int, Channel] = field(default_factory=dict)
     _conditions: dict[tuple[bytes, int], Condition] = field(default_factory=dict)
+    _templates: dict[tuple[str, bytes], bytes] = field(default_factory=dict)
 
     def power_on(self) -> None:
         """Forget every selection and every PIN that was verified."""
@@ -86,6 +87,17 @@ class Session:
         if key not in self._conditions:
             self._conditions[key] = _read_condition(*key)
         return self._conditions[key]
+
+    def control_parameters(self, found: Directory | File) -> bytes:
+        """Return the FCP template of a file, or of a directory: that one shows which PINs are enabled now."""
+        if isinstance(found, File):
+            return found.fcp
+        enabled = self.pins.enabled
+        key = found.key, bytes(enabled.values())
+        if key not in self._templates:
+            rule = (found.rules_fid, found.rule)
+            self._templates[key] = bytes(fcp.for_directory(found.fid, aid=found.aid, rule=rule, pins=enabled))
+        return self._templates[key]
 
     def check_le(self, command: Command, length: int) -> None:
         """Refuse with 6700 or 6Cxx, before anything changes, when Le is not ``length``.

@@ -171,5 +171,5 @@ def test_a_card_without_isim(carol: Profile) -> None:
 
 
 def test_bytes_like_commands(card: Card) -> None:
-    assert card.transmit(bytearray.fromhex("80f2000c")) == b"\x90\x00"
-    assert card.transmit(memoryview(b"\x80\xf2\x00\x0c")) == b"\x90\x00"
+    assert card.transmit(bytearray.fromhex("80f2000c")) == b"\x90\x00"  # type: ignore[arg-type]
+    assert card.transmit(memoryview(b"\x80\xf2\x00\x0c")) == b"\x90\x00"  # type: ignore[arg-type]

@@ -144,6 +144,6 @@ def test_any_octets_end_in_a_status_word(commands: list[bytes]) -> None:
 
 
 CARDS = {
-    protocol: Card(Profile(imsi="001010000000001", k=bytes(16), opc=bytes(16)), protocol=protocol)  # type: ignore[arg-type]
+    protocol: Card(Profile(imsi="001010000000001", k=bytes(16), opc=bytes(16)), protocol=protocol)
     for protocol in ("T=0", "T=1")
 }

@@ -116,13 +116,16 @@ def applications(entry: dict[str, Any]) -> list[str]:
 
 
 AUTHENTICATE = [
-    pytest.param(entry, application, id=f"{entry['id']}-{'isim' if application == ISIM else 'usim'}")
-    for entry in KNOWN["authenticate_kat"]
-    for application in applications(entry)
+    (entry, application) for entry in KNOWN["authenticate_kat"] for application in applications(entry)
 ]
+IN_T0 = [(entry, application) for entry, application in AUTHENTICATE if "t0_sw" in entry]
 
 
-@pytest.mark.parametrize(("entry", "application"), AUTHENTICATE)
+def case_name(value: Any) -> str:
+    return str(value["id"]) if isinstance(value, dict) else {ISIM: "isim", USIM: "usim"}[value]
+
+
+@pytest.mark.parametrize(("entry", "application"), AUTHENTICATE, ids=case_name)
 def test_authenticate_in_t1(entry: dict[str, Any], application: str) -> None:
     card = Card(profile_for(entry, KNOWN["authenticate_kat"]))
     select(card, application, "00")
@@ -134,9 +137,7 @@ def test_authenticate_in_t1(entry: dict[str, Any], application: str) -> None:
     assert card.transmit(bytes.fromhex(entry["command"])).hex() == expected
 
 
-@pytest.mark.parametrize(
-    ("entry", "application"), [case for case in AUTHENTICATE if case.values[0].get("t0_sw")]
-)
+@pytest.mark.parametrize(("entry", "application"), IN_T0, ids=case_name)
 def test_authenticate_in_t0(entry: dict[str, Any], application: str) -> None:
     card = Card(profile_for(entry, KNOWN["authenticate_kat"]), protocol="T=0")
     select(card, application)
