@@ -63,18 +63,25 @@ class Params(dict[str, str | None]):
 
     def having(self, **changes: str | None) -> "Params":
         """Return a copy with these values set; ``_`` in a keyword stands for ``-``."""
-        return Params({**self, **{name.replace("_", "-"): value for name, value in changes.items()}})
+        return _params([*self.items(), *((n.lower().replace("_", "-"), v) for n, v in changes.items())])
 
     def without(self, *names: str) -> "Params":
         """Return a copy that lacks ``names``."""
         gone = {name.lower() for name in names}
-        return Params({name: value for name, value in self.items() if name not in gone})
+        return _params([pair for pair in self.items() if pair[0] not in gone])
 
     def _read_only(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("parameters are read-only: having() and without() return a changed copy")
 
     __setitem__ = __delitem__ = __ior__ = _read_only
     clear = pop = popitem = setdefault = update = _read_only
+
+
+def _params(pairs: list[tuple[str, str | None]]) -> Params:
+    # The names are in lower case already: this is on the way of every Via.
+    found = Params.__new__(Params)
+    dict.update(found, pairs)
+    return found
 
 
 NO_PARAMS = Params()
@@ -184,8 +191,7 @@ def _plain(piece: str) -> tuple[str, str | None]:
 
 def unique(pairs: list[tuple[str, str | None]]) -> Params:
     """Return ``pairs`` (names in lower case) as Params; a name twice is Malformed (RFC 3261, 7.3.1)."""
-    found = Params.__new__(Params)
-    dict.update(found, pairs)
+    found = _params(pairs)
     if len(found) != len(pairs):
         raise Malformed("a parameter stands twice")
     return found

@@ -314,6 +314,19 @@ def test_a_header_of_a_megabyte_is_one_error() -> None:
         Message.parse(fits + b"y\r\n\r\n")
 
 
+def test_a_body_of_a_mebibyte_and_no_more() -> None:
+    length = 1_048_576
+    assert len(Message.parse(START + b"l: %d\r\n\r\n" % length + bytes(length)).body) == length
+    with pytest.raises(BadMessage, match="more than 1048576"):
+        Message.parse(START + b"l: %d\r\n\r\n" % (length + 1) + bytes(length + 1))
+
+
+@pytest.mark.parametrize("row", [b"To", b"To <sip:a@b>", b"X-Any", b"l"])
+def test_a_row_without_a_colon_is_refused(row: bytes) -> None:
+    with pytest.raises(BadMessage):
+        Message.parse(START + row + b"\r\n\r\n")
+
+
 def test_bounds_are_arguments() -> None:
     limits = Limits(head=100, headers=3, body=10)
     Message.parse(START + b"a:b\r\nc:d\r\nl: 10\r\n\r\n0123456789", limits)
