@@ -2,11 +2,12 @@
 
 Nothing here waits. ``run`` delivers until nobody has anything to say; ``advance`` moves the clock
 and fires the timers on the way. ``intercept`` sees each message before it arrives: return it, drop
-it, double it, forge it. Whoever wants to know what passed reads ``passed``.
+it, double it, forge it. Whoever wants to know what arrived reads ``passed``; ``history`` has the times,
+and what was lost on the way.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from imslab.errors import ImslabError
 from imslab.ims.node import Address, Event, Node, Send
@@ -23,6 +24,14 @@ class Card(Protocol):
         ...
 
 
+class Passage(NamedTuple):
+    """One message on its way, at ``at`` seconds of the network's clock; ``lost`` when it never arrived."""
+
+    at: float
+    send: Send
+    lost: bool
+
+
 class Network:
     """Some nodes, each reachable at its address.
 
@@ -36,6 +45,7 @@ class Network:
     ) -> None:
         self.now, self.intercept = now, intercept
         self.passed: list[Send] = []
+        self.history: list[Passage] = []
         self.log: list[Event] = []
         self._nodes: dict[tuple[str, int], Node] = {}
         self._cards: dict[int, Card] = {}
@@ -48,6 +58,11 @@ class Network:
         self._nodes[node.address[:2]] = node
         if card is not None:
             self._cards[id(node)] = card
+
+    @property
+    def nodes(self) -> list[Node]:
+        """The nodes that are connected."""
+        return list(self._nodes.values())
 
     def inject(self, octets: bytes, source: Address, destination: Address) -> list[Send]:
         """Deliver octets that no node has sent, as an attacker would, and run."""
@@ -64,7 +79,10 @@ class Network:
             if not sends:
                 return self.passed[start:]
             for send in sends:
-                for kept in [send] if self.intercept is None else list(self.intercept(send)):
+                arriving = [send] if self.intercept is None else list(self.intercept(send))
+                if not arriving:
+                    self.history.append(Passage(self.now, send, lost=True))
+                for kept in arriving:
                     self._deliver(kept)
             if len(self.passed) - start > self._most:
                 raise ImslabError(f"more than {self._most} messages: two nodes answer each other for ever")
@@ -87,6 +105,7 @@ class Network:
 
     def _deliver(self, send: Send) -> None:
         self.passed.append(send)
+        self.history.append(Passage(self.now, send, lost=False))
         target = self._nodes.get(send.destination[:2])
         if target is not None:
             target.receive(send.octets, send.source, self.now)

@@ -1,0 +1,66 @@
+"""What somebody on the way can do: lose a message, write it anew, relay a card's answer.
+
+Each function returns an ``intercept`` for ``imslab.ims.network.Network``. Attacks of RFC 3310,
+section 5, and RFC 4169, sections 1 and 4, are two lines with them.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from imslab.aka import Answer
+from imslab.ims.network import Card, Intercept
+from imslab.ims.node import Address, Send
+from imslab.sip import Message
+
+Where = Callable[[Message], bool]
+
+
+def rewrite(
+    change: Callable[[Message], Message], where: Where | None = None, *, to: Address | None = None
+) -> Intercept:
+    """Return an intercept that delivers ``change(message)`` in the place of each message that fits.
+
+    ``where``  tells which messages; None means all.  ``to``  only those for this address
+    """
+
+    def intercept(send: Send) -> Iterable[Send]:
+        message = _fitting(send, where, to)
+        return [send if message is None else send._replace(octets=bytes(change(message)))]
+
+    return intercept
+
+
+def lose(count: int = 1, where: Where | None = None, *, to: Address | None = None) -> Intercept:
+    """Return an intercept that loses the first ``count`` messages that fit."""
+    left = count
+
+    def intercept(send: Send) -> Iterable[Send]:
+        nonlocal left
+        if left <= 0 or _fitting(send, where, to) is None:
+            return [send]
+        left -= 1
+        return []
+
+    return intercept
+
+
+def _fitting(send: Send, where: Where | None, to: Address | None) -> Message | None:
+    if to is not None and send.destination != to:
+        return None
+    message = Message.parse(send.octets)
+    return message if where is None or where(message) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """A thief who gets RES from somebody else's card, and neither CK nor IK.
+
+    Such is what a card gives away where its answer travels in clear: in EAP-AKA (RFC 4187, 10.8: AT_RES),
+    at a UMTS base station, or in AKAv1 outside of TLS (RFC 4169, section 1).
+    """
+
+    card: Card
+
+    def authenticate(self, rand: bytes, autn: bytes) -> Answer:
+        """Return the card's RES, 4 to 32 octets, with zeros for CK and IK, which the thief has to guess."""
+        return Answer(res=self.card.authenticate(rand, autn).res, ck=bytes(16), ik=bytes(16))

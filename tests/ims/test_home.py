@@ -1,0 +1,78 @@
+"""The home network of the notebooks: it registers, raises what went wrong, and remembers what passed."""
+
+import pytest
+
+from imslab.data import profile_path
+from imslab.errors import RegistrationFailed
+from imslab.ims.attacks import Relay, lose, rewrite
+from imslab.ims.home import HomeNetwork
+from imslab.ims.scscf import Policy
+from imslab.lab import Seeded
+from imslab.uicc import Card, IsimClient, Profile
+
+ALICE = Profile.load(profile_path("alice"))
+
+
+def home(**options):
+    return HomeNetwork(ALICE, random=Seeded("home"), **options)
+
+
+@pytest.mark.parametrize("transport", ["UDP", "TCP", "WS"])
+def test_registers_in_one_call(transport):
+    network = home(transport=transport)
+    registered = network.register()
+    assert registered.impus == ALICE.impu and registered.proven is True
+    assert [m.status for m in network.messages(to=network.ue.address)] == [401, 200]
+    assert len(network.messages()) == 8
+
+
+def test_the_same_octets_in_each_run():
+    one, other = home(), home()
+    one.register()
+    other.register()
+    assert [bytes(m) for m in one.messages()] == [bytes(m) for m in other.messages()]
+
+
+def test_raises_what_went_wrong():
+    with pytest.raises(RegistrationFailed, match="offers AKAv1-MD5"):
+        home(algorithm="AKAv2-MD5", policy=Policy(algorithms=("AKAv1-MD5",))).register()
+
+
+def test_a_lost_message_is_in_the_history_and_not_in_what_arrived():
+    network = home()
+    network.intercept = lose(1, lambda message: message.status == 401, to=network.ue.address)
+    assert network.register() is None
+    assert [passage.lost for passage in network.history] == [False, False, False, True]
+    assert len(network.passed) == 3
+    network.advance(0.5)
+    assert network.ue.registered is not None
+    assert [passage.at for passage in network.history][4:6] == [0.5, 0.5]
+
+
+def test_loses_as_many_as_it_is_told():
+    network = home()
+    network.intercept = lose(2, to=network.pcscf.address)
+    network.register()
+    network.advance(31)
+    assert [passage.at for passage in network.history if passage.lost] == [0.0, 0.5]
+
+
+def test_rewrites_what_fits_and_nothing_else():
+    network = home()
+    only_v1 = rewrite(
+        lambda m: m.with_rows("WWW-Authenticate", m.www_authenticate[:1]),
+        lambda m: m.status == 401,
+        to=network.ue.address,
+    )
+    network.intercept = only_v1
+    assert network.register().algorithm == "AKAv1-MD5"
+    offers = [len(m.www_authenticate) for m in network.messages() if m.status == 401]
+    assert offers == [3, 1]  # towards the P-CSCF, and towards the UE
+
+
+def test_a_relay_answers_akav1_and_never_akav2():
+    """RFC 4169, section 1: RES alone is a password in AKAv1."""
+    thief = Relay(IsimClient(Card(ALICE)))
+    assert home(card=thief, algorithm="AKAv1-MD5").register().impus == ALICE.impu
+    with pytest.raises(RegistrationFailed, match="403"):
+        home(card=Relay(IsimClient(Card(ALICE))), algorithm="AKAv2-MD5").register()
