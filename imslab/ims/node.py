@@ -88,6 +88,10 @@ class Node(ABC):
     def closed(self, source: Address) -> None:  # noqa: B027 -- most nodes do not care
         """Take notice that the connection with ``source`` has ended."""
 
+    def unreachable(self, send: "Send", now: float) -> None:
+        """Take notice that a message could not be sent: the connection is gone (RFC 3261, 17.1.4)."""
+        self._note(now, "message not sent", str(send.destination), "no connection")
+
     def outgoing(self) -> list[Send]:
         """Return, once, what is to be sent now."""
         queue, self._queue = self._queue, []

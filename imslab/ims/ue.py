@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from imslab.aka import digest
 from imslab.errors import CardError, ImslabError, MacFailure, Malformed, RegistrationFailed, SyncFailure
-from imslab.ims.node import Address, Node, RandomSource, parsed
+from imslab.ims.node import Address, Node, RandomSource, Send, parsed
 from imslab.ims.regevent import read_reginfo
 from imslab.sip import Challenge, Message, transaction
 
@@ -429,6 +429,16 @@ class Ue(Node):
     def _fail(self, error: ImslabError, now: float) -> None:
         self.failure, self.state, self.registered = error, State.FAILED, None
         self._note(now, "registration failed", self.identity.impi, str(error))
+
+    def unreachable(self, send: Send, now: float) -> None:
+        """End the procedure: over a connection that is gone no answer will come."""
+        super().unreachable(send, now)
+        if send.message is None or not send.message.is_request:
+            return
+        client = self._clients.pop(transaction.client_key(send.message), None)
+        if client is not None and send.message.method == "REGISTER":
+            advice = "the connection is gone: register again to open a new one"
+            self._fail(RegistrationFailed(f"{self.proxy} is not reachable", status=None, advice=advice), now)
 
     # -- time -------------------------------------------------------------------------------
 

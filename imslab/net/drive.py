@@ -73,8 +73,8 @@ class Driver:
                 if target is not None and target is not current:
                     self._hand_over(send, target)
                     waiting.append(target)
-                else:
-                    self._transmit(current, send.octets, send.destination)
+                elif not self._transmit(current, send):
+                    current.unreachable(send, self.clock())
             self._settle(current)
 
     def note(self, event: Event) -> None:
@@ -96,10 +96,9 @@ class Driver:
             self.tap.datagram(send.source, target.address, send.octets)
         target.receive(send.message or send.octets, send.source, self.clock())
 
-    def _transmit(self, node: Node, octets: bytes, destination: Address) -> None:
-        wire = self._wires.get((id(node), destination.transport))
-        if wire is None or not wire.send(octets, destination):
-            self.note(Event(self.clock(), node.name, "message not sent", str(destination), "no connection"))
+    def _transmit(self, node: Node, send: Send) -> bool:
+        wire = self._wires.get((id(node), send.destination.transport))
+        return wire is not None and wire.send(send.octets, send.destination)
 
     def _settle(self, node: Node) -> None:
         events = node.events()

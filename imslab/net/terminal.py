@@ -57,6 +57,7 @@ class Terminal:
         self.clock = clock or Clock()
         self._driver = Driver(self.clock, tap, on_event=on_event, after=self._after)
         self.ue: Ue | None = None
+        self._stream: StreamWire | None = None
         self._waiting: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -71,6 +72,7 @@ class Terminal:
         if transport not in ("TCP", "WS"):
             raise NetworkError(f"unknown transport {transport}: choose UDP, TCP or WS")
         wire = StreamWire(self._driver, TcpConnection if transport == "TCP" else WebSocketConnection)
+        self._stream = wire
         if transport == "TCP":
             await wire.connect(self.proxy, self.host)
         else:
@@ -114,9 +116,11 @@ class Terminal:
         for task in self._tasks:
             task.cancel()
         self._driver.close()
-        self.ue = None
+        self.ue, self._stream = None, None
 
     async def _ready(self) -> Ue:
+        if self._stream is not None and not self._stream.connections:
+            self.close()  # the P-CSCF has hung up: begin anew
         if self.ue is None:
             await self.open()
         assert self.ue is not None
