@@ -1,4 +1,4 @@
-"""Pictures for notebooks and reports: the ladder, the timing, and octets coloured by meaning.
+"""Pictures for notebooks and reports: ladder, timing, octets coloured by meaning, timers, measurements.
 
     from imslab.charts import Arrow, ladder
     ladder([Arrow(0.0, "ue", "pcscf", "REGISTER", "SIP")], {"ue": "UE", "pcscf": "P-CSCF"})
@@ -8,12 +8,29 @@ Every chart returns a ``Picture``. Matplotlib is loaded when the first one is dr
 
 from imslab.capture import views
 from imslab.capture.views import Arrow
+from imslab.charts.bits import bits, flipped
+from imslab.charts.chain import chain
+from imslab.charts.intervals import intervals
 from imslab.charts.ladder import ladder
 from imslab.charts.octets import octets
 from imslab.charts.picture import Picture
+from imslab.charts.sequence import sqn_array
+from imslab.charts.spread import spread
 from imslab.charts.timing import timing
 
-__all__ = ["Arrow", "Picture", "ladder", "octets", "timing"]
+__all__ = [
+    "Arrow",
+    "Picture",
+    "bits",
+    "chain",
+    "flipped",
+    "intervals",
+    "ladder",
+    "octets",
+    "spread",
+    "sqn_array",
+    "timing",
+]
 
 views.register("ladder", ladder)
 views.register("timing", timing)

@@ -1,6 +1,6 @@
 """Octets in a strip, each cell coloured by what it means: a nonce, an AUTN, an APDU."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from imslab.charts.picture import (
@@ -23,26 +23,36 @@ from imslab.errors import Malformed
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_PALE_GREEN, _MID_GREY = "#80ceb9", "#a6a6a6"  # tints: MAC-S stands beside MAC-A, AK* beside AK
 # The same meaning has the same colour in every chart; what is not named here takes the next free one.
 MEANING = {
-    "RAND": SKY, "SQN": ORANGE, "SQN xor AK": ORANGE, "AK": PURPLE, "AMF": YELLOW,
-    "MAC": GREEN, "MAC-A": GREEN, "MAC-S": GREEN,
-    "RES": VERMILION, "XRES": VERMILION, "CK": BLUE, "IK": PURPLE, "server data": PALE,
+    "RAND": SKY, "SQN": ORANGE, "SQN xor AK": ORANGE, "SQN_MS xor AK*": ORANGE, "AMF": YELLOW,
+    "MAC": GREEN, "MAC-A": GREEN, "MAC-S": _PALE_GREEN, "AK": GREY, "AK*": _MID_GREY,
+    "RES": VERMILION, "XRES": VERMILION, "CK": BLUE, "IK": PURPLE,
+    "server data": PALE, "unused": PALE, "filling": PALE,
 }  # fmt: skip
 _FREE = (SKY, ORANGE, GREEN, YELLOW, PURPLE, VERMILION, BLUE, PALE)
-_DARK = {BLUE, VERMILION, GREEN}  # white digits on these
+_DARK = {BLUE, VERMILION, GREEN, GREY}  # white digits on these
+_CONTROLS = {0x0D: r"\r", 0x0A: r"\n", 0x20: "\u00b7"}
 MOST = 1024
 _CELL = 0.42  # inches, of a cell's side at 16 cells a row
 _LABEL, _LEFT = 0.075, 0.55  # inches
 
 
 def octets(
-    parts: Mapping[str, bytes] | Sequence[tuple[str, bytes]], *, title: str = "", per_row: int = 16
+    parts: Mapping[str, bytes] | Sequence[tuple[str, bytes]],
+    *,
+    title: str = "",
+    per_row: int = 16,
+    labels: Sequence[str] = (),
+    text: bool = False,
 ) -> Picture:
     """Draw the octets of ``parts`` one after the other, ``per_row`` in a row, with a legend.
 
-    A part is ``(meaning, octets)``; the number at the left of a row is the offset of its first octet.
-    Raises Malformed when there is no octet, or more than 1024, or ``per_row`` is not 4 to 32.
+    A part is ``(meaning, octets)``; the number at the left of a row is the offset of its first octet, or
+    ``labels`` say what each row is. ``text`` shows letters as letters, CR and LF as \\r and \\n, and a
+    space as a dot. Raises Malformed when there is no octet, or more than 1024, or
+    ``per_row`` is not 4 to 32.
     """
     strip = [(name, bytes(value)) for name, value in _pairs(parts)]
     count = sum(len(value) for _, value in strip)
@@ -51,7 +61,17 @@ def octets(
     if not 4 <= per_row <= 32:
         raise Malformed(f"a row holds 4 to 32 octets, not {per_row}")
     with style():
-        return _draw(strip, title, per_row)
+        return _draw(strip, title, per_row, labels, _letter if text else _hex)
+
+
+def _hex(octet: int) -> str:
+    return f"{octet:02x}"
+
+
+def _letter(octet: int) -> str:
+    if octet in _CONTROLS:
+        return _CONTROLS[octet]
+    return chr(octet) if 0x21 <= octet < 0x7F else _hex(octet)
 
 
 def _pairs(parts: Mapping[str, bytes] | Sequence[tuple[str, bytes]]) -> Sequence[tuple[str, bytes]]:
@@ -69,7 +89,13 @@ def colours(names: Sequence[str]) -> dict[str, str]:
     return chosen
 
 
-def _draw(strip: Sequence[tuple[str, bytes]], title: str, per_row: int) -> Picture:
+def _draw(
+    strip: Sequence[tuple[str, bytes]],
+    title: str,
+    per_row: int,
+    labels: Sequence[str],
+    written: Callable[[int], str],
+) -> Picture:
     cells = [(name, octet) for name, value in strip for octet in value]
     side = min(_CELL, (9.0 - _LEFT - 0.2) / per_row)
     rows = -(-len(cells) // per_row)
@@ -86,12 +112,12 @@ def _draw(strip: Sequence[tuple[str, bytes]], title: str, per_row: int) -> Pictu
     chosen = colours([name for name, _ in strip])
     for at, (name, octet) in enumerate(cells):
         row, column = divmod(at, per_row)
-        _cell(axes, _LEFT + column * side, top + row * side, side, f"{octet:02x}", chosen[name])
+        _cell(axes, _LEFT + column * side, top + row * side, side, written(octet), chosen[name])
         if column == 0:
             axes.text(
                 _LEFT - 0.1,
                 top + (row + 0.5) * side,
-                f"{at}",
+                labels[row] if row < len(labels) else f"{at}",
                 ha="right",
                 va="center",
                 fontsize=8,

@@ -67,3 +67,16 @@ def test_more_meanings_than_colours_are_drawn() -> None:
 def test_what_cannot_be_drawn(parts: object, options: dict[str, int], says: str) -> None:
     with pytest.raises(Malformed, match=says):
         octets(parts, **options)  # type: ignore[arg-type]
+
+
+def test_rows_may_have_names_instead_of_offsets() -> None:
+    texts = shown([("OUT", bytes(16))], per_row=8, labels=("OUT1",))
+    assert texts.count("OUT1") == 1
+    assert "8" in texts
+
+
+def test_letters_in_the_place_of_hex() -> None:
+    svg = octets([("start line", b"SIP x\r\n"), ("body", b"\x00\x80")], text=True).svg()
+    for shown in (">S<", ">P<", ">·<", r">\r<", r">\n<", ">00<", ">80<"):
+        assert shown in svg
+    assert ">53<" in octets({"a": b"S"}).svg()
