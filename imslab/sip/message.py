@@ -31,7 +31,7 @@ from imslab.sip.syntax import first_comma, is_token, number, split_list, to_octe
 from imslab.sip.uri import Uri
 from imslab.sip.views import View, every, listed, maybe, one, tokens
 
-_FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
+_FOLD = re.compile(r"(?<![ \t])[ \t]*+\r\n[ \t]++")  # from where the spaces begin: else their square
 _COPIED = frozenset(("via", "from", "to", "call-id", "cseq"))  # RFC 3261, 8.2.6.2
 
 Row = tuple[str, str, str]  # the key, the value without folding, the line as on the wire

@@ -1,5 +1,7 @@
 """Messages: octet-exact reading, building, edits that touch only their rows, bad input."""
 
+import time
+
 import pytest
 
 from imslab.errors import Malformed
@@ -371,6 +373,10 @@ def test_same_length_twice_is_one_length() -> None:
         Message.parse(START + b"l: 2\r\nContent-Length: 3\r\n\r\nabc")
 
 
-def test_many_folds_cost_no_square() -> None:
+def test_spaces_and_folds_cost_no_square() -> None:
+    started = time.process_time()
+    long = b"X: a" + b" " * 60_000 + b"b\r\n c"
+    assert Message.parse(START + long + b"\r\n\r\n").get("X") == "a" + " " * 60_000 + "b c"
+    assert time.process_time() - started < 1
     m = Message.parse(START + b"X: a" + b"\r\n b" * 400 + b"\r\n\r\n")
     assert m.get("X") == "a" + " b" * 400

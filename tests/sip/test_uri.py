@@ -1,5 +1,8 @@
 """URIs: RFC 3261, section 19.1, with its tables of equal and different URIs."""
 
+import contextlib
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -175,6 +178,15 @@ def test_unescape_is_done_once_and_keeps_what_is_no_escape() -> None:
     assert unescape("%ff%c3%a4") == "\udcffä"
     with pytest.raises(Malformed):
         unescape("%41\ud800")
+
+
+@pytest.mark.parametrize("unit", ["a", ";a", ";a=", "%41", "@", ":", "a:", "?", "[", "&", ";=", "1"])
+@pytest.mark.parametrize("start", ["", "sip:", "sip:a@b", "tel:", "sip:a@b;"])
+def test_time_is_linear(start: str, unit: str) -> None:
+    started = time.process_time()
+    with contextlib.suppress(Malformed):
+        Uri.parse(f"{start}{unit * 20_000}")
+    assert time.process_time() - started < 1
 
 
 def test_long_texts_are_not_cached() -> None:
