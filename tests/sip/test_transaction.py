@@ -127,7 +127,7 @@ class TestInviteClient:
         assert len(ack.vias) == 1
         assert [r.uri.host for r in ack.routes] == ["p1", "p2", "p3"]
         assert (ack.to.tag, ack.from_.tag, ack.call_id, str(ack.cseq)) == ("t", "f", "c", "7 ACK")
-        assert ack.uri == INVITE.uri
+        assert (ack.uri, ack.max_forwards) == (INVITE.uri, 70)
         assert ack.problems() == ()
         with pytest.raises(Malformed):
             ack_for(INVITE, answer(486).without("To"))
