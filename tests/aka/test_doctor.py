@@ -720,6 +720,14 @@ def test_a_detail_cannot_move_the_cursor() -> None:
     assert str(found).replace("\n", "").isprintable()
 
 
+def test_a_wrong_choice_of_xor_does_not_give_k_away() -> None:
+    found = explain(evidence(algorithm="xor"))
+    assert codes(found) == ["aka-algorithm"]
+    leaked = xor(xor(K, RAND)[:8], xor(AUTN[:6], Xor3g(K).f5(RAND)) + AMF).hex()
+    assert leaked not in str(found)
+    assert "not shown" in found.values["XMAC"]
+
+
 SECRETS = [value.hex() for value in (K, OP, OPC)] + [repr(value) for value in (K, OP, OPC)]
 KEYS = [value.hex() for value in (RES, CK, IK)]
 
