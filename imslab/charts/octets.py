@@ -130,7 +130,9 @@ def _draw(
 def _cell(axes: "Axes", x: float, y: float, side: float, text: str, colour: str) -> None:
     from matplotlib.patches import Rectangle
 
-    axes.add_patch(Rectangle((x, y), side, side, facecolor=colour, edgecolor="white", linewidth=1.5))
+    square = Rectangle((x, y), side, side, facecolor=colour, edgecolor="white", linewidth=1.5)
+    axes.add_patch(square)
+    square.set_clip_on(False)  # nothing to clip: saves a reference in each cell
     ink = "white" if colour in _DARK else BLACK
     axes.text(
         x + side / 2, y + side / 2, text, ha="center", va="center", fontsize=24 * side, color=ink,

@@ -35,6 +35,9 @@ _STYLE: dict[Any, Any] = {
 }
 _TAG = re.compile(r"<[^>]*>")
 _LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
+_NO_TURN = re.compile(r' transform="rotate\(-?0 [^"]*\)"')
+_LONE = re.compile(r'<g id="(?:patch|text)_\d+">(<path [^>]*/>|<text [^>]*>[^<]*</text>)</g>')
+_BETWEEN = re.compile(r">\s+<")
 _NOISE = re.compile(r"\s*<metadata>.*?</metadata>|<!--.*?-->\s*|<\?xml.*?\?>\s*|<!DOCTYPE.*?>\s*", re.DOTALL)
 
 
@@ -123,9 +126,12 @@ def fitted(figure: "Figure", text: str, room: float, size: float, weight: str = 
 
 
 def _slim(svg: str) -> str:
-    """Drop what says nothing (metadata, comments) and round the coordinates; text is left alone."""
-    svg = _NOISE.sub("", svg)
-    return _TAG.sub(lambda tag: _LONG_NUMBER.sub(_rounded, tag.group()), svg)
+    """Drop what says nothing (metadata, groups of one) and round the coordinates; text is left alone.
+
+    Half the octets of a strip of octets go: a notebook stores many of them.
+    """
+    svg = _TAG.sub(lambda tag: _LONG_NUMBER.sub(_rounded, " ".join(tag.group().split())), _NOISE.sub("", svg))
+    return _LONE.sub(r"\1", _BETWEEN.sub("><", _NO_TURN.sub("", svg)))
 
 
 def _few_colours(png: bytes) -> bytes:
