@@ -109,6 +109,12 @@ class TestInviteClient:
         t.handle_timer(133)
         assert t.is_terminated
 
+    def test_299_is_a_success_and_300_a_failure(self) -> None:
+        for status, state in ((299, State.ACCEPTED), (300, State.COMPLETED)):
+            t = self.new()
+            t.handle_response(answer(status), now=101)
+            assert t.state is state
+
     def test_timer_d_is_zero_over_a_reliable_transport(self) -> None:
         t = self.new(reliable=True)
         t.handle_response(answer(603), now=101)
@@ -244,9 +250,10 @@ class TestInviteServer:
         for reliable in (False, True):
             t = self.new(reliable)
             t.respond(answer(200), now=1)
-            t.respond(answer(200), now=2)
-            t.respond(answer(486), now=2)
-            assert [r.status for r in t.outgoing()] == [200, 200]
+            assert [r.status for r in t.outgoing()] == [200]
+            t.respond(answer(299), now=2)
+            t.respond(answer(300), now=2)
+            assert [r.status for r in t.outgoing()] == [299]
             assert t.state is State.ACCEPTED
             t.handle_request(INVITE, now=3)
             assert t.outgoing() == []
