@@ -16,27 +16,36 @@ Where = Callable[[Message], bool]
 
 
 def rewrite(
-    change: Callable[[Message], Message], where: Where | None = None, *, to: Address | None = None
+    change: Callable[[Message], Message],
+    *,
+    to: Address | None = None,
+    status: int | None = None,
+    where: Where | None = None,
 ) -> Intercept:
     """Return an intercept that delivers ``change(message)`` in the place of each message that fits.
 
-    ``where``  tells which messages; None means all.  ``to``  only those for this address
+    ``to``      only messages for this address
+    ``status``  only responses with this status
+    ``where``   only messages for which this is true
     """
+    fits = _fits(to, status, where)
 
     def intercept(send: Send) -> Iterable[Send]:
-        message = _fitting(send, where, to)
-        return [send if message is None else send._replace(octets=bytes(change(message)))]
+        message = Message.parse(send.octets)
+        return [send._replace(octets=bytes(change(message))) if fits(send, message) else send]
 
     return intercept
 
 
-def lose(count: int = 1, where: Where | None = None, *, to: Address | None = None) -> Intercept:
-    """Return an intercept that loses the first ``count`` messages that fit."""
-    left = count
+def lose(
+    count: int = 1, *, to: Address | None = None, status: int | None = None, where: Where | None = None
+) -> Intercept:
+    """Return an intercept that loses the first ``count`` messages that fit, as ``rewrite`` tests them."""
+    fits, left = _fits(to, status, where), count
 
     def intercept(send: Send) -> Iterable[Send]:
         nonlocal left
-        if left <= 0 or _fitting(send, where, to) is None:
+        if left <= 0 or not fits(send, Message.parse(send.octets)):
             return [send]
         left -= 1
         return []
@@ -44,11 +53,15 @@ def lose(count: int = 1, where: Where | None = None, *, to: Address | None = Non
     return intercept
 
 
-def _fitting(send: Send, where: Where | None, to: Address | None) -> Message | None:
-    if to is not None and send.destination != to:
-        return None
-    message = Message.parse(send.octets)
-    return message if where is None or where(message) else None
+def _fits(to: Address | None, status: int | None, where: Where | None) -> Callable[[Send, Message], bool]:
+    def fits(send: Send, message: Message) -> bool:
+        return (
+            to in (None, send.destination)
+            and status in (None, message.status)
+            and (where is None or where(message))
+        )
+
+    return fits
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,23 @@ class HomeNetwork(Network):
             raise self.ue.failure
         return None if self.ue.state is State.REGISTERING else self.ue.registered
 
+    @property
+    def to_ue(self) -> list[Message]:
+        """The messages that arrived at the UE."""
+        return self.messages(to=self.ue.address)
+
+    @property
+    def from_ue(self) -> list[Message]:
+        """The messages of the UE that arrived at the P-CSCF."""
+        return [Message.parse(one.octets) for one in self.passed if one.source == self.ue.address]
+
+    def ask(self, request: Message, source: Address) -> Message | None:
+        """Let a stranger at ``source`` send ``request`` to the P-CSCF; return the last response to him."""
+        passed = self.inject(bytes(request), source, self.pcscf.address)
+        return next(
+            (Message.parse(one.octets) for one in reversed(passed) if one.destination == source), None
+        )
+
     def messages(self, *, to: Address | None = None) -> list[Message]:
         """Return the messages that arrived, in their order: all, or those for one address."""
         return [Message.parse(one.octets) for one in self.passed if to is None or one.destination == to]

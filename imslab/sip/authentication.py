@@ -8,7 +8,7 @@ Spec: RFC 3261, sections 20.7, 20.27, 20.44 and 22; RFC 7616, 3.3 to 3.5; RFC 33
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from imslab.errors import Malformed
 from imslab.sip.syntax import QUOTED_STRING, TOKEN, Params, quote, split_list, unique, unquote, write_value
@@ -188,6 +188,12 @@ class Credentials(_Authentication):
     def cnonce(self) -> str | None:
         """The client's nonce; None when absent."""
         return self.params.get("cnonce")
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What the answer says of itself, as keyword arguments for ``aka.digest.response``."""
+        said = {name: getattr(self, name) for name in ("username", "realm", "nonce", "uri")}
+        return said | {"qop": self.qop, "nc": self.nc, "cnonce": self.cnonce}
 
     @property
     def auts(self) -> str | None:

@@ -4,6 +4,7 @@ import pytest
 
 from imslab.data import profile_path
 from imslab.errors import RegistrationFailed
+from imslab.ims import Address
 from imslab.ims.attacks import Relay, lose, rewrite
 from imslab.ims.home import HomeNetwork
 from imslab.ims.scscf import Policy
@@ -24,6 +25,8 @@ def test_registers_in_one_call(transport):
     assert registered.impus == ALICE.impu and registered.proven is True
     assert [m.status for m in network.messages(to=network.ue.address)] == [401, 200]
     assert len(network.messages()) == 8
+    assert network.to_ue == network.messages(to=network.ue.address)
+    assert [m.method for m in network.from_ue] == ["REGISTER"] * 2
 
 
 def test_the_same_octets_in_each_run():
@@ -40,7 +43,7 @@ def test_raises_what_went_wrong():
 
 def test_a_lost_message_is_in_the_history_and_not_in_what_arrived():
     network = home()
-    network.intercept = lose(1, lambda message: message.status == 401, to=network.ue.address)
+    network.intercept = lose(1, status=401, to=network.ue.address)
     assert network.register() is None
     assert [passage.lost for passage in network.history] == [False, False, False, True]
     assert len(network.passed) == 3
@@ -60,9 +63,7 @@ def test_loses_as_many_as_it_is_told():
 def test_rewrites_what_fits_and_nothing_else():
     network = home()
     only_v1 = rewrite(
-        lambda m: m.with_rows("WWW-Authenticate", m.www_authenticate[:1]),
-        lambda m: m.status == 401,
-        to=network.ue.address,
+        lambda m: m.with_rows("WWW-Authenticate", m.www_authenticate[:1]), status=401, to=network.ue.address
     )
     network.intercept = only_v1
     assert network.register().algorithm == "AKAv1-MD5"
@@ -76,3 +77,20 @@ def test_a_relay_answers_akav1_and_never_akav2():
     assert home(card=thief, algorithm="AKAv1-MD5").register().impus == ALICE.impu
     with pytest.raises(RegistrationFailed, match="403"):
         home(card=Relay(IsimClient(Card(ALICE))), algorithm="AKAv2-MD5").register()
+
+
+def test_only_messages_for_which_where_is_true():
+    network = home()
+    network.intercept = lose(9, where=lambda message: message.is_request and message.cseq.number == 2)
+    assert network.register() is None
+    assert [passage.lost for passage in network.history] == [False] * 4 + [True]
+
+
+def test_a_stranger_may_ask():
+    network = home()
+    network.register()
+    stranger = Address("127.0.0.66", 5060)
+    copy = network.from_ue[-1].with_header("Via", "SIP/2.0/UDP 127.0.0.66:5060;branch=z9hG4bKcopy")
+    assert network.ask(copy, stranger).status == 401
+    network.intercept = lose(99)
+    assert network.ask(copy.with_header("CSeq", "9 REGISTER"), stranger) is None

@@ -186,3 +186,16 @@ def test_fast_and_slow_reading_agree() -> None:
         alone, first, _ = *Challenge.parse_all(text), *Challenge.parse_all(f"{text}, Negotiate")
         assert alone == first
         assert list(alone.params) == list(first.params)
+
+
+def test_what_an_answer_says_of_itself() -> None:
+    given = Credentials.parse(
+        'Digest username="a", realm="r", nonce="n", uri="sip:r", response="x", qop=auth, nc=00000001, '
+        'cnonce="c"'
+    )
+    assert given.arguments == {
+        "username": "a", "realm": "r", "nonce": "n", "uri": "sip:r",
+        "qop": "auth", "nc": "00000001", "cnonce": "c",
+    }  # fmt: skip
+    bare = Credentials.parse('Digest username="a", nonce="n", response="x"')
+    assert (bare.arguments["qop"], bare.arguments["realm"]) == (None, "")
