@@ -161,7 +161,9 @@ class Card:
     def _get_response(self, command: Command, pending: bytes) -> bytes:
         if command.p1 or command.p2:
             raise Refused(status.WRONG_P1_P2)
-        le = command.le or 0
+        if command.le is None:
+            raise Refused(status.WRONG_LENGTH)
+        le = command.le
         if le > len(pending) and (self._is_t0 or le != 256):
             self._pending = pending
             raise Refused(0x6C00 | len(pending) & 0xFF)

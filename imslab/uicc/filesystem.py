@@ -69,7 +69,7 @@ class Directory:
         self.by_sfi: dict[int, File] = {}
 
     def add(self, child: "Directory | File") -> None:
-        """Put a file or a DF into this directory."""
+        """Put a file, or a DF that is still empty, into this directory: its place is fixed here."""
         self.children[child.fid] = child
         if isinstance(child, File):
             child.placed(self)

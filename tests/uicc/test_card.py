@@ -151,6 +151,8 @@ def test_t1_gives_what_le_asks_for(card: Card) -> None:
     assert part[:-4] == whole[:32]
     assert part[-4:] == "6109"
     assert send(card, "00c0000000") == whole[32:]
+    assert send(card, "00a40004022fe210")[-4:] == "6109"
+    assert send(card, "00c00000") == "6700"
     assert send(card, "80f2000010") == "6c28"
     assert send(card, "80f20000") == "6700"
 

@@ -37,6 +37,7 @@ def test_read_binary_with_offset_and_length(card: Card) -> None:
     assert send(card, "00b0000901") == "f69000"
     assert send(card, "00b0000902") == "6c01"
     assert send(card, "00b0000a01") == "6b00"
+    assert send(card, "00b0010001") == "6b00"  # offset 256
     assert send(card, "00b00000") == "6700"
     assert send(card, "00b0000001ff") == "6700"
 
