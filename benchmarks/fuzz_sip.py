@@ -225,4 +225,4 @@ def main(count: int = 20_000, seed: int = 1) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:3]))
+    main(*(int(float(argument)) for argument in sys.argv[1:3]))

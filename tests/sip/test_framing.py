@@ -132,6 +132,9 @@ def test_datagram_shorter_than_its_length() -> None:
 
 
 def test_datagram_longer_than_any() -> None:
+    longest = TWO.replace(b"l: 0", b"l: 9") + bytes(9)
+    head = len(longest) - 9 - 4
+    assert datagram(longest, Limits(head=head, body=9)) is not None
     with pytest.raises(BadMessage) as caught:
         datagram(bytes(200), Limits(head=50, body=50))
     assert caught.value.status == 513

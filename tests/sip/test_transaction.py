@@ -263,6 +263,12 @@ class TestInviteServer:
             t.handle_timer(33)
             assert t.is_terminated
 
+    def test_299_is_accepted_and_300_completed(self) -> None:
+        for status, state in ((299, State.ACCEPTED), (300, State.COMPLETED)):
+            t = self.new()
+            t.respond(answer(status), now=1)
+            assert t.state is state
+
 
 class TestNonInviteServer:
     def new(self, reliable: bool = False) -> NonInviteServer:
