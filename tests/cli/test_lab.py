@@ -3,8 +3,6 @@
 import json
 import os
 import re
-import select
-import signal
 import socket
 import subprocess
 import sys
@@ -81,29 +79,36 @@ def test_the_server_starts_and_serves_the_first_notebook(tmp_path: Path) -> None
         "--IdentityProvider.token=secret",
     ]
     environment = {**os.environ, "JUPYTER_RUNTIME_DIR": str(tmp_path), "JUPYTER_CONFIG_DIR": str(tmp_path)}
-    with subprocess.Popen(line, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as server:
+    log = tmp_path / "log"
+    with log.open("wb") as stderr:
+        server = subprocess.Popen(line, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stderr=stderr)
+    try:
+        assert _announced(server, log).startswith(f"http://127.0.0.1:{port}/lab/tree/{FIRST}")
+        about = json.loads(_get(f"http://127.0.0.1:{port}/api/contents/{FIRST}?content=0&token=secret"))
+        assert about["type"] == "notebook"
+        page = _get(f"http://127.0.0.1:{port}/lab?token=secret")
+        disabled = re.search(rb'"disabledExtensions": \[(.*?)\]', page)
+        assert disabled
+        assert b"apputils-extension:announcements" in disabled[1]
+    finally:
+        server.terminate()
         try:
-            url = _announced(server)
-            assert url.startswith(f"http://127.0.0.1:{port}/lab/tree/{FIRST}")
-            request = f"http://127.0.0.1:{port}/api/contents/{FIRST}?content=0&token=secret"
-            with urllib.request.urlopen(request, timeout=10) as answer:
-                assert json.load(answer)["type"] == "notebook"
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/lab?token=secret", timeout=10) as page:
-                disabled = re.search(rb'"disabledExtensions": \[(.*?)\]', page.read())
-            assert disabled
-            assert b"apputils-extension:announcements" in disabled[1]
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.communicate(timeout=20)
+            server.wait(10)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait(10)
 
 
-def _announced(server: subprocess.Popen[str]) -> str:
+def _get(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return bytes(answer.read())
+
+
+def _announced(server: subprocess.Popen[bytes], log: Path) -> str:
     """Return the address that the server prints when it is ready."""
-    assert server.stderr is not None
-    said, deadline = "", time.monotonic() + 30
+    deadline = time.monotonic() + 30
     while time.monotonic() < deadline and server.poll() is None:
-        if select.select([server.stderr], [], [], 1)[0]:
-            said += server.stderr.readline()
-            if found := re.search(r"http://127\.0\.0\.1:\d+/lab\S*", said):
-                return found[0]
-    raise AssertionError(f"the server did not start: {said}")
+        if found := re.search(r"http://127\.0\.0\.1:\d+/lab\S*", log.read_text()):
+            return found[0]
+        time.sleep(0.05)  # for another process: nothing here says when it is ready
+    raise AssertionError(f"the server did not start: {log.read_text()}")
