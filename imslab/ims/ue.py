@@ -150,7 +150,6 @@ class Ue(Node):
         """Ask for the reg event: NOTIFYs fill ``reginfo`` (TS 24.229, 5.1.1.3)."""
         if self.registered is None:
             raise RegistrationFailed("no registration to watch", status=None, advice="register first")
-        self._cseq += 1
         impu = self.identity.impu[0]
         headers = [
             *self._hop_headers(),

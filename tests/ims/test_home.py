@@ -94,3 +94,15 @@ def test_a_stranger_may_ask():
     assert network.ask(copy, stranger).status == 401
     network.intercept = lose(99)
     assert network.ask(copy.with_header("CSeq", "9 REGISTER"), stranger) is None
+
+
+def test_a_subscription_leaves_no_gap_between_registers():
+    """RFC 3261, 10.2: CSeq grows by one for each REGISTER with the same Call-ID."""
+    network = home()
+    network.register()
+    network.ue.subscribe(network.now)
+    network.run()
+    network.register()
+    numbers = [m.cseq.number for m in network.from_ue if m.is_request and m.method == "REGISTER"]
+    assert numbers == [1, 2, 3, 4]
+    assert len({m.call_id for m in network.from_ue if m.is_request and m.method == "REGISTER"}) == 1
