@@ -122,7 +122,10 @@ class SqnGenerator(Protocol):
         """Return the next SQN (6 octets) and the new state; without ``ind`` the IND after the last one."""
 
     def resynchronise(self, sqn_ms: bytes, ind: int = 0, *, now: float = 0.0) -> Self:
-        """Return the state after AUTS brought ``sqn_ms``, 6 octets: the next SQN is SEQ_MS + 1, ``ind``."""
+        """Return the state after AUTS brought ``sqn_ms``, 6 octets (section 6.3.5).
+
+        The next SQN is (SEQ_MS + 1) | ``ind``, or what the clock then says if that is higher.
+        """
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,7 @@ def test_no_limit() -> None:
     assert SqnArray(delta=None).check(b"\xff" * 6) is Freshness.ACCEPT
     assert SqnArray().check(b"\xff" * 6) is Freshness.TOO_FAR
     assert SqnArray().check(join_sqn(2**28, 0)) is Freshness.ACCEPT
+    assert SqnArray().check(join_sqn(2**28 + 1, 0)) is Freshness.TOO_FAR
 
 
 def test_the_array_has_a_slot_for_each_ind() -> None:
@@ -264,6 +265,18 @@ def test_after_auts_the_card_accepts(make: Any) -> None:
     generator = make().resynchronise(card.highest, 7)
     sqn, _ = generator.next(7)
     assert card.check(sqn) is Freshness.ACCEPT
+
+
+@pytest.mark.parametrize("make", [CounterGenerator, TimeGenerator, PartlyTimeGenerator])
+def test_without_a_wish_auts_leads_to_ind_0(make: Any) -> None:
+    seq, now = 10**6, 10.0**6  # the clock of PartlyTimeGenerator stands where the card stands
+    generator = make().resynchronise(join_sqn(seq, 7), now=now)
+    assert run(generator, now, now) == [(seq + 1, 0), (seq + 2, 1)]
+
+
+@pytest.mark.parametrize("seq2_length", [1, 42])
+def test_the_shortest_and_the_longest_seq2(seq2_length: int) -> None:
+    assert run(PartlyTimeGenerator(seq2_length=seq2_length, d=1), 0.0, 1.0) == [(1, 1), (2, 2)]
 
 
 @pytest.mark.parametrize("make", [CounterGenerator, TimeGenerator, PartlyTimeGenerator])

@@ -59,6 +59,37 @@ def test_autn_and_auts_carry_the_first_8_octets_of_the_mac(v: dict[str, Any]) ->
     assert open_auts(m, rand, auts) == sqn
 
 
+def by_hand(k: bytes, instance: int, rand: bytes, amf: bytes = bytes(2), sqn: bytes = bytes(6)) -> bytes:
+    """Return OUT for TOPc = 00..1f, with the INSTANCE octet written by hand (TS 35.231, 6.2 to 6.6)."""
+    fields = (bytes(range(32)), bytes([instance]), b"TUAK1.0", rand, amf, sqn, k)
+    filled = b"".join(field[::-1] for field in fields).ljust(96, b"\0")
+    return keccak_f1600(filled + b"\x1f" + bytes(38) + b"\x80" + bytes(64))
+
+
+@pytest.mark.parametrize(("k_length", "k_bit"), [(16, 0), (32, 1)])
+def test_the_instance_octet_holds_every_length(k_length: int, k_bit: int) -> None:
+    k, rand, sqn, amf = b"k" * k_length, b"r" * 16, b"s" * 6, b"am"
+    for mac_length, bits in ((8, 0x08), (16, 0x10), (32, 0x20)):
+        m = Tuak(k, bytes(range(32)), mac_length=mac_length)
+        assert m.f1(rand, sqn, amf) == by_hand(k, bits | k_bit, rand, amf, sqn)[:mac_length][::-1]
+        star = by_hand(k, 0x80 | bits | k_bit, rand, amf, sqn)
+        assert m.f1_star(rand, sqn, amf) == star[:mac_length][::-1]
+    for res_length, bits in ((4, 0x00), (8, 0x08), (16, 0x10), (32, 0x20)):
+        for ck_length, ck_bit in ((16, 0), (32, 4)):
+            for ik_length, ik_bit in ((16, 0), (32, 2)):
+                m = Tuak(k, bytes(range(32)), 8, res_length, ck_length, ik_length)
+                out = by_hand(k, 0x40 | bits | ck_bit | ik_bit | k_bit, rand)
+                slices = (out[:res_length], out[32 : 32 + ck_length], out[64 : 64 + ik_length], out[96:102])
+                assert m.f2_to_f5(rand) == tuple(part[::-1] for part in slices)
+    assert m.f5_star(rand) == by_hand(k, 0xC0 | k_bit, rand)[96:102][::-1]
+
+
+def test_what_is_not_said_is_8_8_16_16_and_once() -> None:
+    k, value = bytes(16), bytes(32)
+    assert Tuak(k, value) == Tuak(k, value, 8, 8, 16, 16, 1)
+    assert Tuak.from_top(k, value) == Tuak.from_top(k, value, 8, 8, 16, 16, 1)
+
+
 def test_iterations_change_topc() -> None:
     assert Tuak.from_top(bytes(16), bytes(32)).topc != Tuak.from_top(bytes(16), bytes(32), iterations=2).topc
 

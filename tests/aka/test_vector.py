@@ -109,6 +109,15 @@ def test_no_secret_in_a_repr() -> None:
 WRONG = {"rand": 15, "autn": 17, "xres": 3, "ck": 24, "ik": 8}
 
 
+@pytest.mark.parametrize("name", ["ck", "ik"])
+@pytest.mark.parametrize("length", [15, 17, 31, 33])
+def test_keys_have_16_or_32_octets(name: str, length: int) -> None:
+    keys = {"ck": bytes(32), "ik": bytes(32)}
+    assert AuthenticationVector(bytes(16), bytes(16), bytes(32), **keys)
+    with pytest.raises(Malformed, match=f"{name} must be 16 or 32 octets, not {length}"):
+        AuthenticationVector(bytes(16), bytes(16), bytes(8), **keys | {name: bytes(length)})
+
+
 @pytest.mark.parametrize("name", WRONG)
 def test_a_vector_with_a_wrong_length_is_malformed(name: str) -> None:
     right: dict[str, Any] = {
