@@ -56,6 +56,10 @@ def test_what_does_not_fit(arguments: tuple[int, int, int, int]) -> None:
         Command(*arguments)
 
 
+def test_255_octets_of_data_fit() -> None:
+    assert Command.parse(bytes(Command(0, 0xD6, 0, 0, bytes(255)))).data == bytes(255)
+
+
 def test_an_open_le_is_256() -> None:
     assert Command.parse(bytes.fromhex("00b0000000")).le == 256
     assert bytes(Command(0, 0xB0, 0, 0, b"", 256)).hex() == "00b0000000"

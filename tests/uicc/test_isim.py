@@ -130,8 +130,9 @@ def test_a_pin_is_asked_for_and_never_guessed(alice: Profile, protocol: str) -> 
     for left in ("2 tries remain", "1 try remains", "no try remains"):
         with pytest.raises(CardError, match=left):
             client.verify_pin("9999")
-    with pytest.raises(CardError, match="PIN1 is blocked"):
+    with pytest.raises(CardError, match="PIN1 is blocked") as caught:
         client.read_profile()
+    assert (caught.value.sw1, caught.value.sw2) == (0x69, 0x83)
 
 
 def test_with_the_pin_it_goes_on(alice: Profile) -> None:
@@ -190,6 +191,13 @@ def test_a_template_that_lies_about_the_size(alice: Profile) -> None:
     found = IsimClient(Odd(Card(alice), bigger)).read_profile()
     assert found.impi == alice.impi
     assert any("ends after" in warning for warning in found.warnings)
+
+
+def test_a_template_that_lies_about_the_record_length(alice: Profile) -> None:
+    def longer(command: bytes, response: bytes) -> bytes | None:
+        return response.replace(b"\x42\x21\x00\x80", b"\x42\x21\x01\x80") if command[1] == 0xA4 else None
+
+    assert IsimClient(Odd(Card(alice), longer)).read_profile().impu == alice.impu
 
 
 def test_a_card_that_returns_no_template(alice: Profile) -> None:

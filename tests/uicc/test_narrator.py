@@ -74,6 +74,7 @@ def test_channels_are_followed() -> None:
     assert names[3:5] == ["READ BINARY", "READ BINARY EF.DOMAIN"]
     assert names[6:] == ["SELECT EF.IMPU", "MANAGE CHANNEL close 1", "READ BINARY"]
     assert found[0] == ("MANAGE CHANNEL open", "1 octet")
+    assert found[7][1] == "9000"
 
 
 def test_get_response_is_told_as_the_answer_it_brings() -> None:
@@ -98,6 +99,7 @@ def test_get_response_is_told_as_the_answer_it_brings() -> None:
         ("00a40004027fff00", "SELECT current ADF"),
         ("00a4030400", "SELECT MF"),
         ("00b08200", "READ BINARY EF.ICCID"),
+        ("00b0020000", "READ BINARY"),
         ("00d6850001ff", "UPDATE BINARY EF.PL"),
         ("00880081", "AUTHENTICATE (3G)"),
         ("00880080", "AUTHENTICATE (GSM)"),
