@@ -12,6 +12,7 @@ import hashlib
 import io
 import os
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,14 +122,15 @@ class Subscriber:
         return await self._lab._register(self, algorithm, transport, expires)
 
     async def repeat(
-        self, times: int, algorithm: str | None = None, *, transport: str = "UDP"
+        self, times: int, *algorithms: str | None, transport: str = "UDP"
     ) -> "list[Registration]":
-        """Register ``times`` times in a row, and return what happened each time, for measurements.
+        """Register ``times`` times with each algorithm, and return what happened, for measurements.
 
-        From the second on these are re-registrations, with the same messages. The trace is read once, at the
-        end. In a recording: those that it holds. Raises what ``register`` raises.
+        Several algorithms take turns, so that a machine that gets slower is slower for all of them. From the
+        second on these are re-registrations, with the same messages. The trace is read once, at the end. In a
+        recording: those that it holds. Raises what ``register`` raises.
         """
-        return await self._lab._repeat(self, times, algorithm, transport)
+        return await self._lab._repeat(self, times, algorithms or (None,), transport)
 
     async def deregister(self) -> None:
         """Leave the network."""
@@ -320,21 +322,19 @@ class Lab:
         return next(r for r in reversed(self.capture.logins) if r.call_id == registered.call_id)
 
     async def _repeat(
-        self, subscriber: Subscriber, times: int, algorithm: str | None, transport: str
+        self, subscriber: Subscriber, times: int, algorithms: Sequence[str | None], transport: str
     ) -> "list[Registration]":
+        impi = subscriber.card.profile.impi
         if self._recording is not None:
-            mine = [r for r in self.capture.logins if r.impi == subscriber.card.profile.impi]
-            wanted = [r for r in mine if r.messages[0].transport == transport.lower()]
-            return [r for r in wanted if algorithm is None or r.algorithm.lower() == algorithm.lower()][
-                :times
-            ]
+            mine = [r for r in self.capture.logins if r.impi == impi]
+            there = [r for r in mine if r.messages[0].transport == transport.lower()]
+            return [r for r in there if {None, r.algorithm} & set(algorithms)][: times * len(algorithms)]
         await self.start()
         terminal = await self._terminal(subscriber, transport, EXPIRES)
-        for _ in range(times):
+        for algorithm in times * list(algorithms):
             await terminal.register(algorithm)
             self._drain()
-        impi = subscriber.card.profile.impi
-        return [r for r in self.capture.logins if r.impi == impi][-times:]
+        return [r for r in self.capture.logins if r.impi == impi][-times * len(algorithms) :]
 
     async def _terminal(self, subscriber: Subscriber, transport: str, expires: int) -> "Terminal":
         from imslab.net.terminal import Terminal
