@@ -97,6 +97,7 @@ def test_the_commands_of_the_lab() -> None:
         lambda: apdu.authenticate(bytes(16), bytes(17)),
         lambda: apdu.verify_pin(1, b"1234"),
         lambda: apdu.select_aid(b""),
+        lambda: apdu.select_aid(bytes(17)),
         lambda: apdu.read_binary(0x8000),
     ],
 )
