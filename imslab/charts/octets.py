@@ -1,6 +1,6 @@
 """Octets in a strip, each cell coloured by what it means: a nonce, an AUTN, an APDU."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from imslab.charts.picture import (
@@ -23,16 +23,20 @@ from imslab.errors import Malformed
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_PALE_GREEN, _MID_GREY = "#80ceb9", "#a6a6a6"  # tints: MAC-S stands beside MAC-A, AK* beside AK
+# Tints, for what stands beside a meaning of the same family: MAC-S, AK*, P1 and P2, an operator's value.
+_PALE_GREEN, _MID_GREY, _PINK, _PALE_PINK, _MIST = "#80ceb9", "#a6a6a6", "#e6b8d2", "#f0d3e3", "#ededed"
 # The same meaning has the same colour in every chart; what is not named here takes the next free one.
 MEANING = {
     "RAND": SKY, "SQN": ORANGE, "SQN xor AK": ORANGE, "SQN_MS xor AK*": ORANGE, "AMF": YELLOW,
     "MAC": GREEN, "MAC-A": GREEN, "MAC-S": _PALE_GREEN, "AK": GREY, "AK*": _MID_GREY,
     "RES": VERMILION, "XRES": VERMILION, "CK": BLUE, "IK": PURPLE,
-    "server data": PALE, "unused": PALE, "filling": PALE,
+    "K": BLACK, "OP": _PINK, "OPc": _PINK, "TOP": _PINK, "TOPc": _PINK,
+    "CLA": PURPLE, "INS": BLUE, "P1": _PINK, "P2": _PALE_PINK, "Lc": PALE, "Le": _MID_GREY,
+    "data": SKY, "SW1 SW2": VERMILION, "tag": BLUE, "length": PALE, "value": SKY,
+    "server data": PALE, "unused": PALE, "filling": _MIST, "padding": _MIST,
 }  # fmt: skip
 _FREE = (SKY, ORANGE, GREEN, YELLOW, PURPLE, VERMILION, BLUE, PALE)
-_DARK = {BLUE, VERMILION, GREEN, GREY}  # white digits on these
+_DARK = {BLACK, BLUE, VERMILION, GREEN, GREY}  # white digits on these
 _CONTROLS = {0x0D: r"\r", 0x0A: r"\n", 0x20: "\u00b7"}
 MOST = 1024
 _CELL = 0.42  # inches, of a cell's side at 16 cells a row
@@ -45,14 +49,14 @@ def octets(
     title: str = "",
     per_row: int = 16,
     labels: Sequence[str] = (),
-    text: bool = False,
+    text: bool | str = False,
 ) -> Picture:
     """Draw the octets of ``parts`` one after the other, ``per_row`` in a row, with a legend.
 
     A part is ``(meaning, octets)``; the number at the left of a row is the offset of its first octet, or
     ``labels`` say what each row is. ``text`` shows letters as letters, CR and LF as \\r and \\n, and a
-    space as a dot. Raises Malformed when there is no octet, or more than 1024, or
-    ``per_row`` is not 4 to 32.
+    space as a dot: in all parts (True), or in those with one meaning. Raises Malformed when there is no
+    octet, or more than 1024, or ``per_row`` is not 4 to 32.
     """
     strip = [(name, bytes(value)) for name, value in _pairs(parts)]
     count = sum(len(value) for _, value in strip)
@@ -61,7 +65,7 @@ def octets(
     if not 4 <= per_row <= 32:
         raise Malformed(f"a row holds 4 to 32 octets, not {per_row}")
     with style():
-        return _draw(strip, title, per_row, labels, _letter if text else _hex)
+        return _draw(strip, title, per_row, labels, text)
 
 
 def _hex(octet: int) -> str:
@@ -94,7 +98,7 @@ def _draw(
     title: str,
     per_row: int,
     labels: Sequence[str],
-    written: Callable[[int], str],
+    text: bool | str,
 ) -> Picture:
     cells = [(name, octet) for name, value in strip for octet in value]
     side = min(_CELL, (9.0 - _LEFT - 0.2) / per_row)
@@ -112,7 +116,8 @@ def _draw(
     chosen = colours([name for name, _ in strip])
     for at, (name, octet) in enumerate(cells):
         row, column = divmod(at, per_row)
-        _cell(axes, _LEFT + column * side, top + row * side, side, written(octet), chosen[name])
+        written = (_letter if text in (True, name) else _hex)(octet)
+        _cell(axes, _LEFT + column * side, top + row * side, side, written, chosen[name])
         if column == 0:
             axes.text(
                 _LEFT - 0.1,

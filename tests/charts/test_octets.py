@@ -80,3 +80,10 @@ def test_letters_in_the_place_of_hex() -> None:
     for shown in (">S<", ">P<", ">·<", r">\r<", r">\n<", ">00<", ">80<"):
         assert shown in svg
     assert ">53<" in octets({"a": b"S"}).svg()
+
+
+def test_letters_in_the_parts_of_one_meaning_only() -> None:
+    texts = shown([("length", b"A"), ("value", b"B")], text="value")
+    assert "41" in texts
+    assert "B" in texts
+    assert "A" not in texts
