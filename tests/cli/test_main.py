@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -83,13 +82,14 @@ def test_missing_library_says_how_to_get_it(
     assert capsys.readouterr().err.startswith("imslab: pandas is not installed: run `make lab`")
 
 
-def test_help_starts_in_under_300_ms() -> None:
+def test_help_takes_under_300_ms() -> None:
+    # Time of the processor, so that a machine with other work gives the same answer.
+    code = "import time; from imslab.cli import main; main(['--help']); print(time.process_time())"
+
     def seconds() -> float:
-        start = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-m", "imslab", "--help"], check=True, capture_output=True, timeout=30
-        )
-        return time.perf_counter() - start
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=30)
+        return float(done.stdout.splitlines()[-1])
 
     assert min(seconds() for _ in range(3)) < 0.3
 

@@ -160,10 +160,10 @@ def test_a_wrong_answer_in_a_solution_is_not_stored(tmp_path: Path) -> None:
     ("source", "words"),
     [("while True: pass", "longer than 3 s"), ("__import__('os')._exit(3)", "kernel died")],
 )
-def test_a_kernel_that_hangs_or_dies(source: str, words: str, tmp_path: Path) -> None:
+def test_a_kernel_that_hangs_or_dies(source: str, seconds: float, words: str, tmp_path: Path) -> None:
     nb = new_notebook(cells=[new_code_cell(source)])
     with pytest.raises(ImslabError, match=words):
-        asyncio.run(execute(nb, tmp_path, seconds=3))
+        asyncio.run(execute(nb, tmp_path, seconds=seconds))
 
 
 def test_main_says_which_file_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
