@@ -45,8 +45,6 @@ def core(
     domains = sorted({p.domain for p in profiles})
     if len(domains) > 1:
         raise Malformed(f"the profiles have several domains: {', '.join(domains)}", expected="one")
-    if set(qop.replace(" ", "").split(",")) - {"auth", "auth-int"}:
-        raise Malformed(f"--qop {qop!r}", expected="auth, auth-int or auth,auth-int")
     policy = Policy(algorithms=tuple(algorithm or ALGORITHMS), qop=qop)
     settings = {
         "host": host,

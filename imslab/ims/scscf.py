@@ -45,6 +45,8 @@ class Policy:
     ``nonce_lifetime``  how long a challenge may be answered
     ``min_expires``     shorter registrations get 423
     ``max_expires``     longer ones are cut to this
+
+    Raises Malformed for an algorithm that is not AKA's, and for an unknown qop.
     """
 
     algorithms: tuple[str, ...] = ALGORITHMS
@@ -52,6 +54,13 @@ class Policy:
     nonce_lifetime: float = 30.0
     min_expires: int = 10
     max_expires: int = 600_000
+
+    def __post_init__(self) -> None:
+        for name in self.algorithms:
+            if not digest.is_aka(name):
+                raise Malformed(f"{name} is no AKA algorithm", expected=", ".join(ALGORITHMS))
+        if set(self.qop.replace(" ", "").split(",")) - {"auth", "auth-int"}:
+            raise Malformed(f"unknown qop {self.qop!r}", expected="auth, auth-int or auth,auth-int")
 
 
 class Scscf(Node):
@@ -77,9 +86,6 @@ class Scscf(Node):
         self._answered = Answered()
         self._watchers = Watchers()
         self._uri = f"sip:scscf.{domain}:{address.port}"
-        for name in self.policy.algorithms:
-            if not digest.is_aka(name):
-                raise Malformed(f"{name} is no AKA algorithm", expected=", ".join(ALGORITHMS))
 
     # -- the wire ---------------------------------------------------------------------------
 

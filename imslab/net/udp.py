@@ -27,10 +27,15 @@ class UdpWire(asyncio.DatagramProtocol):
     async def bind(cls, driver: Driver, host: str, port: int) -> "UdpWire":
         """Open the socket at ``host``:``port`` (0: any free port); NetworkError when that is not possible."""
         loop = asyncio.get_running_loop()
+        # Bound here and not by the loop: uvloop does not tell why an address cannot be used.
+        sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
         try:
-            _, wire = await loop.create_datagram_endpoint(lambda: cls(driver), local_addr=(host, port))
+            sock.setblocking(False)
+            sock.bind((host, port))
         except OSError as error:
+            sock.close()
             raise cannot_bind(error, host, port, "UDP") from None
+        _, wire = await loop.create_datagram_endpoint(lambda: cls(driver), sock=sock)
         return wire
 
     def serve(self, node: Node) -> None:

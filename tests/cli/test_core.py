@@ -1,0 +1,107 @@
+"""``imslab core`` as a process: what it prints, what it refuses, and that it stops."""
+
+import asyncio
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from imslab import cli
+from imslab.capture import open_capture
+from imslab.data import profile_path
+from imslab.ims import Address
+from imslab.net.terminal import Terminal
+from imslab.uicc import Card, IsimClient, Profile
+
+HOST = "127.0.9.21"
+
+
+ANY = ("--host", HOST, "--port", "0", "--ws-port", "0")
+OPC = "11" * 16
+
+
+def start(*options):
+    command = [sys.executable, "-m", "imslab", "core", *ANY, *options]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.fixture
+def refused(capsys):
+    """Run the command in this process; return what it says when it refuses."""
+
+    def run(*options):
+        assert cli.main(["core", *ANY, *options]) == 2
+        out, err = capsys.readouterr()
+        assert out == "" and "Traceback" not in err
+        return err
+
+    return run
+
+
+async def test_a_login_at_a_core_in_another_process(tmp_path):
+    trace = tmp_path / "core.pcapng"
+    process = start("--trace", str(trace), "--database", str(tmp_path / "hss.db"))
+    try:
+        lines = [process.stdout.readline() for _ in range(6)]
+        found = re.findall(r"listens on ([\d.]+):(\d+) \((\w+)\)", "".join(lines))
+        assert [name for *_, name in found] == ["UDP", "TCP", "WS"]
+        assert "alice" in lines[3] and "bob" in lines[4] and lines[5] == "Ctrl-C stops.\n"
+        client = IsimClient(Card(Profile.load(profile_path("alice"))))
+        for host, port, transport in found:
+            proxy = Address(host, int(port), transport)
+            ue = Terminal(client.read_profile(), client, proxy, host="127.0.9.11")
+            assert (await ue.register()).proven
+            ue.close()
+            await asyncio.sleep(0)
+    finally:
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=10)
+    assert process.returncode == 0 and err == ""
+    assert out.count("S-CSCF: registered 001010000000001@") == 3
+    capture = open_capture(trace.read_bytes(), profile=profile_path("alice"))
+    assert [login.result for login in capture.logins] == ["registered"] * 3
+    assert capture.warnings == []
+
+
+def test_an_address_in_use(refused):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind((HOST, 0))
+        port = str(taken.getsockname()[1])
+        said = refused("--port", port)
+    assert said.startswith(f"imslab: {HOST}:{port}/UDP is in use: stop the program")
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--algorithm", "MD5"), "MD5 is no AKA algorithm"),
+        (("--algorithm", "AKAv3-MD5"), "AKAv3-MD5"),
+        (("--qop", "none"), "unknown qop"),
+        (("--profile", "absent.json"), "absent.json"),
+        (("--trace", "/absent/trace.pcapng"), "cannot be written"),
+        (("--database", "/absent/hss.db"), "not usable as subscriber database"),
+        (("--host", "192.0.2.1"), "no address of this machine"),
+        (("--port", "70000"), "--port"),
+    ],
+)
+def test_mistakes_are_told(refused, options, words):
+    assert words in refused(*options)
+
+
+def test_profiles_of_two_domains(refused, tmp_path):
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps({"imsi": "001020000000001", "k": "00" * 16, "opc": OPC}))
+    assert "several domains" in refused("--profile", str(profile_path("alice")), "--profile", str(other))
+
+
+def test_a_broken_profile_is_named_without_its_key(refused, tmp_path):
+    broken = tmp_path / "broken.json"
+    broken.write_text(json.dumps({"imsi": "001010000000001", "k": "0011223344556677", "opc": OPC}))
+    said = refused("--profile", str(broken))
+    assert "broken.json" in said and "k must be 16 octets" in said
+    assert "00112233" not in said
