@@ -45,12 +45,13 @@ class Outcome:
 def faults(notebook: Any) -> list[str]:
     """Return what is wrong with the form of a notebook that was run; see CONTRIBUTING.md."""
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    if ended := list(_errors(code)):
+    if ended := list(_errors(notebook)):
         return ended  # the rest would only follow from them
     return [*_faults_of_cells(notebook, code), *_faults_of_outputs(code), *_faults_of_metadata(notebook)]
 
 
-def _errors(code: list[Any]) -> Iterator[str]:
+def _errors(notebook: Any) -> Iterator[str]:
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for number, cell in enumerate(code, 1):
         for output in cell.outputs:
             if output.output_type == "error":
@@ -146,8 +147,11 @@ async def execute(notebook: Any, directory: Path, *, seconds: float = SECONDS) -
             raise ImslabError(f"it takes longer than {seconds:g} s" if late else "its kernel died") from None
 
 
-def run(file: Path, *, store: bool, seconds: float = SECONDS) -> Outcome:
-    """Run one notebook, and store its outputs if ``store`` is true and nothing is wrong with it."""
+def run(file: Path, *, store: bool, seconds: float = SECONDS, student: bool = False) -> Outcome:
+    """Run one notebook, and store its outputs if ``store`` is true and nothing is wrong with it.
+
+    Of a ``student``'s edition only this is asked, that every cell runs.
+    """
     import nbformat
 
     start = time.perf_counter()
@@ -158,7 +162,7 @@ def run(file: Path, *, store: bool, seconds: float = SECONDS) -> Outcome:
     try:
         asyncio.run(execute(notebook, file.parent, seconds=seconds))
         normalise(notebook)
-        found = faults(notebook)
+        found = list(_errors(notebook)) if student else faults(notebook)
     except ImslabError as error:
         found = [str(error)]
     if store and not found:
@@ -189,6 +193,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the notebooks in order and store their outputs; exit status 1 when one is not as it must be."""
     parser = argparse.ArgumentParser(prog="make notebooks", description=main.__doc__)
     parser.add_argument("--check", action="store_true", help="run all, store nothing")
+    parser.add_argument(
+        "--student", action="store_true", help="an answer may be missing, and no form is asked for"
+    )
     parser.add_argument("--seconds", type=float, default=SECONDS, help="time limit for each (%(default)g)")
     parser.add_argument("notebooks", nargs="*", type=Path, help="all of notebooks/ by default")
     given = parser.parse_args(arguments)
@@ -197,13 +204,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"imslab: there is no {absent[0]}", file=sys.stderr)
         return 2
     # The kernels inherit these: a wrong answer in a solution is an error; the package is this one.
-    os.environ[SOLVED] = "1"
+    os.environ[SOLVED] = "" if given.student else "1"
     os.environ["PYTHONPATH"] = os.pathsep.join([str(path().parent), os.environ.get("PYTHONPATH", "")]).rstrip(
         os.pathsep
     )
     with tempfile.TemporaryDirectory(prefix="imslab") as runtime:
         os.environ["JUPYTER_RUNTIME_DIR"] = runtime  # so that nothing is left
-        outcomes = list(_with_progress(files, store=not given.check, seconds=given.seconds))
+        outcomes = list(_with_progress(files, given))
     for outcome in outcomes:
         print(f"{outcome.name:40} {outcome.seconds:6.1f} s  {'ok' if not outcome.faults else 'NOT OK'}")
         for fault in outcome.faults:
@@ -211,13 +218,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if not outcomes or any(outcome.faults for outcome in outcomes) else 0
 
 
-def _with_progress(files: Sequence[Path], *, store: bool, seconds: float) -> Iterator[Outcome]:
+def _with_progress(files: Sequence[Path], given: argparse.Namespace) -> Iterator[Outcome]:
     from tqdm import tqdm
 
     bar = tqdm(files, unit="notebook", disable=not sys.stderr.isatty())
     for file in bar:
         bar.set_description(file.name)
-        yield run(file, store=store, seconds=seconds)
+        store = not (given.check or given.student)
+        yield run(file, store=store, seconds=given.seconds, student=given.student)
 
 
 if __name__ == "__main__":

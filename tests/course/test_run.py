@@ -157,8 +157,8 @@ def test_a_wrong_answer_in_a_solution_is_not_stored(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "words"),
-    [("while True: pass", "longer than 3 s"), ("__import__('os')._exit(3)", "kernel died")],
+    ("source", "seconds", "words"),
+    [("while True: pass", 2, "longer than 2 s"), ("__import__('os')._exit(3)", 30, "kernel died")],
 )
 def test_a_kernel_that_hangs_or_dies(source: str, seconds: float, words: str, tmp_path: Path) -> None:
     nb = new_notebook(cells=[new_code_cell(source)])
