@@ -208,6 +208,7 @@ def test_nc_as_a_number_is_written_in_hex() -> None:
     given = CHALLENGE | {"password": "x", "qop": "auth", "cnonce": "c"}
     assert digest.response("MD5", **given, nc=10) == digest.response("MD5", **given, nc="0000000a")
     assert digest.response("MD5", **given, nc=0xFFFFFFFF) == digest.response("MD5", **given, nc="ffffffff")
+    assert digest.response("MD5", **given, nc=0) == digest.response("MD5", **given, nc="00000000")
 
 
 def test_octets_that_were_no_utf8_are_hashed_as_they_came() -> None:
@@ -265,6 +266,7 @@ def test_keys_and_passwords_only_where_they_belong() -> None:
 
 
 def test_aka_versions() -> None:
+    assert [digest.is_aka(name) for name in ("MD5", "AKAv1-MD5", "akav2-sha-256")] == [False, True, True]
     assert [digest.aka_version(name) for name in ("SHA-256", "akav1-md5", "AKAV2-sha-512-256-SESS")] == [
         0,
         1,
