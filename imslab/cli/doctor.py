@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
 OLDEST_PYTHON = (3, 11)
-SECONDS = 10  # for a program to say its version
+SECONDS = 30  # for a program to say its version
 
 
 @dataclass(frozen=True, slots=True)
