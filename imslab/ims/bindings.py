@@ -6,6 +6,7 @@ Times are seconds.
 """
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from imslab.errors import ImslabError, Malformed
 from imslab.sip import STAR, Message, NameAddr
@@ -127,6 +128,7 @@ class Registrar:
             self._next_expiry = soonest
 
 
+@lru_cache(maxsize=4096)
 def _bare(contact: NameAddr) -> str:
     """Return the contact without the parameters that only speak to the registrar."""
     return str(replace(contact, params=contact.params.without("expires", "q")))

@@ -11,13 +11,11 @@ import json
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from imslab.aka import (
     AkaFunctions,
     CounterGenerator,
     PartlyTimeGenerator,
-    SqnGenerator,
     TimeGenerator,
     digest,
     generate_vector,
@@ -30,7 +28,9 @@ from imslab.octets import exactly
 from imslab.sip import Uri
 from imslab.uicc.profile import Profile
 
-SCHEMES: dict[str, Callable[..., SqnGenerator]] = {
+Generator = CounterGenerator | TimeGenerator | PartlyTimeGenerator
+
+SCHEMES: dict[str, Callable[..., Generator]] = {
     "counter": CounterGenerator,  # annex C.1.1.2
     "time": TimeGenerator,  # annex C.1.1.3
     "partly-time": PartlyTimeGenerator,  # annex C.1.1.1
@@ -41,7 +41,7 @@ LEAVING = (cx.Assignment.USER_DEREGISTRATION, cx.Assignment.TIMEOUT_DEREGISTRATI
 _TABLES = """
 CREATE TABLE IF NOT EXISTS subscriber (
     impi TEXT PRIMARY KEY, profile TEXT NOT NULL, amf BLOB NOT NULL, algorithms TEXT NOT NULL,
-    scheme TEXT NOT NULL, generator TEXT NOT NULL, server TEXT NOT NULL DEFAULT '');
+    scheme TEXT NOT NULL, sqn INTEGER NOT NULL, dif INTEGER NOT NULL, server TEXT NOT NULL DEFAULT '');
 CREATE TABLE IF NOT EXISTS identity (impu TEXT PRIMARY KEY, impi TEXT NOT NULL);
 """
 
@@ -56,7 +56,7 @@ class Subscriber:
     amf: bytes
     algorithms: tuple[str, ...]
     scheme: str
-    generator: SqnGenerator
+    generator: Generator
     ind_length: int = 5
     server: str = ""
 
@@ -112,7 +112,7 @@ class Hss:
             generator = old.generator
         else:
             start = int.from_bytes(profile.sqn) if sqn is None else sqn
-            generator = SCHEMES[scheme](sqn_he=start, ind_length=profile.ind_length)
+            generator = _generator(scheme, start, 0, profile.ind_length)
         # Looked up as a registrar does: without parameters, escapes undone (RFC 3261, 10.3).
         impus = tuple(Uri.parse(impu).canonical for impu in profile.impu)
         added = Subscriber(
@@ -126,15 +126,15 @@ class Hss:
             profile.ind_length,
         )
         self._db.execute(
-            "REPLACE INTO subscriber (impi, profile, amf, algorithms, scheme, generator)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
+            "REPLACE INTO subscriber (impi, profile, amf, algorithms, scheme, sqn, dif)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
                 added.impi,
                 json.dumps(profile.to_dict()),
                 amf,
                 " ".join(algorithms),
                 scheme,
-                json.dumps(_fields(generator)),
+                *_counted(generator),
             ),
         )
         self._db.execute("DELETE FROM identity WHERE impi = ?", (added.impi,))
@@ -150,12 +150,12 @@ class Hss:
         if (known := self._cache.get(impi)) is not None:
             return known
         row = self._db.execute(
-            "SELECT profile, amf, algorithms, scheme, generator, server FROM subscriber WHERE impi = ?",
+            "SELECT profile, amf, algorithms, scheme, sqn, dif, server FROM subscriber WHERE impi = ?",
             (impi,),
         ).fetchone()
         if row is None:
             return None
-        text, amf, algorithms, scheme, generator, server = row
+        text, amf, algorithms, scheme, sqn, dif, server = row
         profile = Profile.from_dict(json.loads(text))
         found = Subscriber(
             profile.impi,
@@ -164,7 +164,7 @@ class Hss:
             amf,
             tuple(algorithms.split()),
             scheme,
-            SCHEMES[scheme](**json.loads(generator)),
+            _generator(scheme, sqn, dif, profile.ind_length),
             profile.ind_length,
             server,
         )
@@ -189,7 +189,7 @@ class Hss:
         subscriber = self.subscriber(impi)
         if subscriber is None:
             raise Malformed(f"no subscriber {impi}")
-        subscriber.generator = SCHEMES[subscriber.scheme](ind_length=subscriber.ind_length)
+        subscriber.generator = _generator(subscriber.scheme, 0, 0, subscriber.ind_length)
         self._save(subscriber)
 
     def close(self) -> None:
@@ -252,12 +252,15 @@ class Hss:
         return cx.ServerAssignmentAnswer(cx.Result.SUCCESS, subscriber.impus)
 
     def _save(self, subscriber: Subscriber) -> None:
-        self._db.execute(
-            "UPDATE subscriber SET generator = ? WHERE impi = ?",
-            (json.dumps(_fields(subscriber.generator)), subscriber.impi),
-        )
+        counted = _counted(subscriber.generator)
+        self._db.execute("UPDATE subscriber SET sqn = ?, dif = ? WHERE impi = ?", (*counted, subscriber.impi))
 
 
-def _fields(generator: SqnGenerator) -> dict[str, Any]:
-    names = ("sqn_he", "ind_length", "dif", "unit", "seq2_length", "d")
-    return {name: getattr(generator, name) for name in names if hasattr(generator, name)}
+def _generator(scheme: str, sqn: int, dif: int, ind_length: int) -> Generator:
+    more = {"dif": dif} if scheme == "time" else {}
+    return SCHEMES[scheme](sqn_he=sqn, ind_length=ind_length, **more)
+
+
+def _counted(generator: Generator) -> tuple[int, int]:
+    """Return what a generator must not forget: SQN_HE, and DIF where it follows the clock alone."""
+    return generator.sqn_he, generator.dif if isinstance(generator, TimeGenerator) else 0

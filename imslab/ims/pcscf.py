@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from imslab.errors import Malformed
 from imslab.ims.node import Address, Answered, Node, RandomSource, credentials_of, parsed
-from imslab.sip import BadMessage, Message, transaction
+from imslab.sip import BadMessage, Message, Params, Via, transaction
 
 # Header fields that only the network may write (TS 24.229, 4.4 and 5.2.6.3; RFC 3325, 9.1).
 NETWORK_ONLY = (
@@ -90,6 +90,7 @@ class Pcscf(Node):
         self._pending: dict[str, Pending] = {}
         self._answered = Answered()
         self._secret = random(20)
+        self._sent_by = f"[{address.host}]" if ":" in address.host else address.host
         self._flow_token = functools.lru_cache(maxsize=4096)(self._new_flow_token)
 
     # -- the wire ---------------------------------------------------------------------------
@@ -166,7 +167,7 @@ class Pcscf(Node):
             request = request.with_header("Authorization", credentials)
         token = self._flow_token(source)
         added = [
-            ("Path", f"<sip:{token}@{self.address.host}:{self.address.port};lr>"),
+            ("Path", f"<sip:{token}@{self._sent_by}:{self.address.port};lr>"),
             ("Require", "path"),
             ("P-Visited-Network-ID", f'"{self.domain}"'),
             self._charging(),
@@ -177,8 +178,7 @@ class Pcscf(Node):
         wanted = [identity.uri.canonical for identity in request.p_preferred_identity]
         chosen = next((uri for uri in wanted if uri in association.impus), association.impus[0])
         request = request.without("P-Preferred-Identity").with_rows("Route", association.service_routes)
-        host, port = self.address.host, self.address.port
-        record = f"<sip:{self._flow_token(source)}@{host}:{port};lr>"
+        record = f"<sip:{self._flow_token(source)}@{self._sent_by}:{self.address.port};lr>"
         added = [("P-Asserted-Identity", f"<{chosen}>"), self._charging()]
         return request.extended(added).prepend("Record-Route", record)
 
@@ -198,7 +198,7 @@ class Pcscf(Node):
     def _forward(self, request: Message, source: Address, key: object, now: float) -> None:
         branch = self._branch()
         hops = 70 if request.max_forwards is None else request.max_forwards
-        via = f"SIP/2.0/UDP {self.address.host}:{self.address.port};branch={branch}"
+        via = Via("UDP", self._sent_by, self.address.port, Params({"branch": branch}))
         if request.method != "ACK":
             self._pending[branch] = Pending(source, key, request, now + PATIENCE)
         onward = request.prepend("Via", via).with_header("Max-Forwards", hops - 1)
@@ -273,7 +273,7 @@ class Pcscf(Node):
             self._refuse(request, 430, self.core, key)
             return
         branch = self._branch()
-        via = f"SIP/2.0/{target.transport} {self.address.host}:{self.address.port};branch={branch}"
+        via = Via(target.transport, self._sent_by, self.address.port, Params({"branch": branch}))
         self._pending[branch] = Pending(self.core, key, request, now + PATIENCE)
         onward = request.drop_first("Route").without("P-Charging-Vector").prepend("Via", via)
         hops = 70 if request.max_forwards is None else request.max_forwards

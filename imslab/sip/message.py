@@ -6,7 +6,7 @@ message writes the octets it was read from; an edit touches only the rows that i
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Self
 
 from imslab.errors import Malformed
@@ -34,6 +34,7 @@ from imslab.sip.views import View, every, listed, maybe, one, tokens
 _FOLD = re.compile(r"(?<![ \t])[ \t]*+\r\n[ \t]++")  # from where the spaces begin: else their square
 _COPIED = frozenset(("via", "from", "to", "call-id", "cseq"))  # RFC 3261, 8.2.6.2
 
+AnyTuple = tuple[Any, ...]
 Row = tuple[str, str, str]  # the key, the value without folding, the line as on the wire
 
 
@@ -128,7 +129,11 @@ class Message:
             copied = [_tagged(row, to_tag) if row[0] == "to" else row for row in copied]
         start = f"SIP/2.0 {status} {phrase}"
         to_octets(phrase)
-        return cls._built(start, copied + [_row(name, value) for name, value in headers], body)
+        reply = cls._built(start, copied + [_row(name, value) for name, value in headers], body)
+        # What was read of the rows that are copied need not be read again.
+        known = request._cache
+        reply._cache = {name: known[name] for name in _COPIED if name in known and name != "to"}
+        return reply
 
     @classmethod
     def _built(cls, start: str, rows: list[Row], body: bytes) -> Self:
@@ -296,7 +301,8 @@ class Message:
             elif not placed:
                 rows.append(row)
                 placed = True
-        return self._edited(rows if placed else [*rows, row], row[0])
+        edited = self._edited(rows if placed else [*rows, row], row[0])
+        return edited._keep(row[0], self, lambda _: (value,), value)
 
     def with_rows(self, name: str, values: Iterable[object]) -> Self:
         """Return a copy whose rows of ``name`` are these: in the place of the first one, or at the end."""
@@ -310,7 +316,8 @@ class Message:
         """Return a copy with a new first row of ``name``, before its other rows or before all rows."""
         row = _row(name, value)
         at = self._first(row[0]) or 0
-        return self._edited([*self._rows[:at], row, *self._rows[at:]], row[0])
+        edited = self._edited([*self._rows[:at], row, *self._rows[at:]], row[0])
+        return edited._keep(row[0], self, lambda view: (value, *view), value)
 
     def append(self, name: str, value: object) -> Self:
         """Return a copy with a new row of ``name``: behind its other rows, or at the end."""
@@ -338,7 +345,8 @@ class Message:
         _, value, line = self._rows[at]
         rest = value[first_comma(value) + 1 :].strip(" \t")
         kept = [(known, rest, f"{_name(line)}: {rest}")] if rest else []
-        return self._edited([*self._rows[:at], *kept, *self._rows[at + 1 :]], known)
+        edited = self._edited([*self._rows[:at], *kept, *self._rows[at + 1 :]], known)
+        return edited._keep(known, self, lambda view: view[1:])
 
     def replace_first(self, name: str, value: object) -> Self:
         """Return a copy with ``value`` in the place of the first value of ``name``, which must be there."""
@@ -349,7 +357,8 @@ class Message:
         old = self._rows[at][1]
         rest = old[first_comma(old) + 1 :].strip(" \t")
         kept = [_row(name, rest)] if rest else []
-        return self._edited([*self._rows[:at], row, *kept, *self._rows[at + 1 :]], row[0])
+        edited = self._edited([*self._rows[:at], row, *kept, *self._rows[at + 1 :]], row[0])
+        return edited._keep(row[0], self, lambda view: (value, *view[1:]), value)
 
     def with_uri(self, uri: Uri | str) -> Self:
         """Return a copy of a request with another Request-URI."""
@@ -371,6 +380,15 @@ class Message:
 
     def _first(self, known: str) -> int | None:
         return next((at for at, row in enumerate(self._rows) if row[0] == known), None)
+
+    def _keep(
+        self, known: str, before: Self, change: Callable[[AnyTuple], AnyTuple], value: object = None
+    ) -> Self:
+        """Carry a list's view over an edit that put the typed ``value`` in: it need not be read again."""
+        view = before._cache.get(known)
+        if view and isinstance(view, tuple) and not isinstance(value, str | int):
+            self._cache[known] = change(view)
+        return self
 
     def _edited(self, rows: list[Row], *touched: str) -> Self:
         cache = {name: view for name, view in self._cache.items() if name not in touched}

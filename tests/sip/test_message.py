@@ -380,3 +380,39 @@ def test_spaces_and_folds_cost_no_square() -> None:
     assert time.process_time() - started < 1
     m = Message.parse(START + b"X: a" + b"\r\n b" * 400 + b"\r\n\r\n")
     assert m.get("X") == "a" + " b" * 400
+
+
+VIAS = (
+    b"OPTIONS sip:a@b SIP/2.0\r\n"
+    b"Via: SIP/2.0/UDP one;branch=z9hG4bK1;rport, SIP/2.0/TCP two;branch=z9hG4bK2\r\n"
+    b"v: SIP/2.0/WS three;branch=z9hG4bK3\r\nContact: <sip:c@d>;expires=7, <sip:e@f>\r\n"
+    b"From: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda m: m.prepend("Via", Via("UDP", "new", 5060)),
+        lambda m: m.prepend("Via", "SIP/2.0/UDP text"),
+        lambda m: m.drop_first("Via"),
+        lambda m: m.drop_first("Via").drop_first("Via").drop_first("Via"),
+        lambda m: m.replace_first("Via", Via("TLS", "new")),
+        lambda m: m.seen_from("192.0.2.7", 4),
+        lambda m: m.with_header("Contact", NameAddr(Uri.parse("sip:x@y"))),
+        lambda m: m.with_header("Contact", "<sip:x@y>"),
+        lambda m: m.with_header("Via", Via("UDP", "only")),
+        lambda m: m.prepend("Contact", NameAddr(Uri.parse("sip:x@y"))).drop_first("Contact"),
+        lambda m: m.append("Via", Via("UDP", "last")),
+        lambda m: m.extended([("Via", "SIP/2.0/UDP last"), ("Contact", "<sip:last@x>")]),
+        lambda m: Message.reply(m, 200, to_tag="2"),
+        lambda m: Message.reply(m.prepend("Via", Via("UDP", "new")), 401, headers=[("Contact", "<sip:r@s>")]),
+    ],
+)
+def test_a_view_that_an_edit_carries_over_is_what_a_new_reading_gives(edit):
+    message = Message.parse(VIAS)
+    _ = message.vias, message.contacts, message.from_, message.to, message.cseq, message.call_id
+    edited = edit(message)
+    again = Message.parse(bytes(edited))
+    for name in ("vias", "contacts", "from_", "to", "cseq", "call_id"):
+        assert getattr(edited, name) == getattr(again, name), name
