@@ -21,7 +21,7 @@ _PARAMETER = re.compile(_PARAM, re.DOTALL)
 _ELEMENT = re.compile(rf"[ \t]*+{_PARAM}[ \t]*+(?:,|$)", re.DOTALL)
 # No groups within the repetition: CPython 3.11 loses count of them there (SystemError).
 _ONE_SCHEME = re.compile(
-    rf"({TOKEN})[ \t]++(?:{TOKEN}[ \t]*+=[ \t]*+(?:{QUOTED_STRING}|{_VALUE})[ \t]*+(?:,[ \t]*+(?!$)|$))++",
+    rf"({TOKEN})[ \t]++(?>(?:{TOKEN}[ \t]*+=[ \t]*+(?:{QUOTED_STRING}|{_VALUE})[ \t]*+(?:,[ \t]*+(?!$)|$))+)",
     re.DOTALL,
 )
 _SCHEME_AND_PARAMETER = re.compile(rf"({TOKEN})[ \t]+{_PARAM}", re.DOTALL)

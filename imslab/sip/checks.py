@@ -27,7 +27,7 @@ _BARE_END_OF_LINE = re.compile(r"\r(?!\n)|(?<!\r)\n")
 _BARE_NUL = re.compile(r"(?<!\\)\x00")
 # Quotes and <> closed, nothing empty between separators: where this fails the typed view is asked at once.
 _WELL_SEPARATED = re.compile(
-    rf'(?:[^",;<]++|{QUOTED_STRING}|<[^<>]*+>|[;,](?![ \t]*+(?:[;,]|$)))*+', re.DOTALL
+    rf'(?>(?:[^",;<]++|{QUOTED_STRING}|<[^<>]*+>|[;,](?![ \t]*+(?:[;,]|$)))*)', re.DOTALL
 )
 
 _MANDATORY = ("via", "from", "to", "call-id", "cseq")

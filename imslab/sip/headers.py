@@ -26,7 +26,7 @@ from imslab.sip.syntax import (
 from imslab.sip.uri import Uri
 
 _NAME_ADDR = re.compile(
-    rf"(?:({QUOTED_STRING})[ \t]*|((?:{TOKEN}[ \t]+)*+(?:{TOKEN})?+))<([^<>\"]*)>[ \t]*", re.DOTALL
+    rf"(?:({QUOTED_STRING})[ \t]*|((?>(?:{TOKEN}[ \t]+)*)(?>(?:{TOKEN})?)))<([^<>\"]*)>[ \t]*", re.DOTALL
 )
 _ADDR_SPEC = re.compile(r"([^\s;,?<>\"]+)[ \t]*")
 _VIA = re.compile(

@@ -13,7 +13,7 @@ from imslab.errors import Malformed
 
 TCHAR = r"A-Za-z0-9\-.!%*_+`'~"
 TOKEN = rf"[{TCHAR}]+"
-QUOTED_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+QUOTED_STRING = r'"[^"\\]*+(?>(?:\\.[^"\\]*+)*)"'
 HOST = r"\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.\-]+"
 
 T = TypeVar("T")
@@ -23,12 +23,12 @@ MAX_UINT32 = 2**32 - 1  # CSeq: RFC 3261, 8.1.1.5; delta-seconds: RFC 3261, 20.1
 _TOKEN = re.compile(TOKEN)
 _QUOTED = re.compile(QUOTED_STRING, re.DOTALL)
 _DIGITS = re.compile(r"0*([0-9]{1,10})")
-_PIECE = re.compile(rf'(?:[^",<]++|{QUOTED_STRING}|<[^<>]*+>)*+', re.DOTALL)
+_PIECE = re.compile(rf'(?>(?:[^",<]++|{QUOTED_STRING}|<[^<>]*+>)*)', re.DOTALL)
 _PARAMETER = re.compile(
     rf"[ \t]*;[ \t]*([^\s;,=\"<>]+)(?:[ \t]*=[ \t]*(?:({QUOTED_STRING})|([^\s;,\"<>]+)))?[ \t]*", re.DOTALL
 )
 # The usual case, without spaces and quotes: checked as a whole, then split.
-_PLAIN_PARAMETERS = re.compile(r"(?:;[^\s;,=\"<>]++(?:=[^\s;,\"<>]++)?+)*+")
+_PLAIN_PARAMETERS = re.compile(r"(?>(?:;[^\s;,=\"<>]++(?>(?:=[^\s;,\"<>]++)?))*)")
 _BARE_VALUE = re.compile(rf"(?:[{TCHAR}:]|\[[0-9A-Fa-f:.]+\])+")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _TO_ESCAPE = re.compile(r'["\\]')

@@ -13,8 +13,8 @@ from imslab.sip.syntax import HOST, NO_PARAMS, Params, number, to_octets, to_tex
 
 _UNRESERVED = r"A-Za-z0-9\-_.!~*'()"
 # "#" must be escaped by RFC 3261, 25.1, but dial strings (*21#) carry it bare in practice.
-_USER = rf"(?:[{_UNRESERVED}&=+$,;?/#]|%[0-9A-Fa-f]{{2}})++"
-_PASSWORD = rf"(?:[{_UNRESERVED}&=+$,]|%[0-9A-Fa-f]{{2}})*+"
+_USER = rf"(?>(?:[{_UNRESERVED}&=+$,;?/#]|%[0-9A-Fa-f]{{2}})+)"
+_PASSWORD = rf"(?>(?:[{_UNRESERVED}&=+$,]|%[0-9A-Fa-f]{{2}})*)"
 _PARAM = rf"[{_UNRESERVED}\[\]/:&+$%]+"
 _SIP = re.compile(
     rf"(sips?):(?:({_USER})(?::({_PASSWORD}))?@)?({HOST})(?::([0-9]{{1,5}}))?"
