@@ -163,8 +163,8 @@ class Pcscf(Node):
             told = [name for name in NETWORK_ONLY_PARAMETERS if name in credentials.params]
             if told:
                 self._note(now, "removed what a UE may not say", str(source), ", ".join(told))
-            credentials = credentials.without(*NETWORK_ONLY_PARAMETERS).having(integrity_protected="no")
-            request = request.with_header("Authorization", credentials)
+                credentials = credentials.without(*told)
+            request = request.with_header("Authorization", credentials.having(integrity_protected="no"))
         token = self._flow_token(source)
         added = [
             ("Path", f"<sip:{token}@{self._sent_by}:{self.address.port};lr>"),

@@ -4,7 +4,6 @@ The P-CSCF listens on UDP, TCP and WebSocket. The hop to the S-CSCF and the ques
 stay in memory, and are written into the trace as if they had crossed a wire.
 """
 
-import os
 from collections.abc import Callable, Iterable
 
 from imslab.ims import Address, Hss, Pcscf, Scscf
@@ -12,6 +11,7 @@ from imslab.ims import cx as cx_values
 from imslab.ims.node import Event, RandomSource
 from imslab.ims.scscf import Policy
 from imslab.net.drive import Driver
+from imslab.net.randomness import Randomness
 from imslab.net.stream import StreamWire, TcpConnection
 from imslab.net.tap import Clock, Tap
 from imslab.net.udp import UdpWire
@@ -43,7 +43,7 @@ class Core:
         policy: Policy | None = None,
         database: str = ":memory:",
         origins: tuple[str, ...] = (),
-        random: RandomSource = os.urandom,
+        random: RandomSource | None = None,
         clock: Clock | None = None,
         tap: Tap | None = None,
         on_event: Callable[[Event], None] | None = None,
@@ -53,9 +53,9 @@ class Core:
         self.domain, self.host = domain, host
         self._ports = (port, websocket_port)
         self._scscf_address = Address(scscf, SIP_PORT)
-        self._policy, self._origins, self._random = policy, origins, random
+        self._policy, self._origins, self._random = policy, origins, random or Randomness()
         self._on_event = on_event
-        self.hss = Hss(database, random=random)
+        self.hss = Hss(database, random=self._random)
         self.addresses: dict[str, Address] = {}
         self._driver: Driver | None = None
         self.pcscf: Pcscf | None = None
