@@ -2,6 +2,7 @@
 #
 #   PYTHON=/path/to/python3.12   the Python to set up with (only when .venv is made)
 #   ARGS="..."                   passed on: make lab ARGS="--no-browser --port 8890", make test ARGS="-k milenage"
+#                                (tests run on all processors; ARGS="-n 0" runs them one after the other)
 #   VENV=.venv                   where the libraries go; uv fills it where uv is there, else venv and pip
 
 .DEFAULT_GOAL := help
@@ -24,7 +25,7 @@ lab: $(STAMP) ## set up, and open JupyterLab on the first notebook
 	@exec $(RUN) -m imslab lab $(ARGS)
 
 test: $(STAMP) ## set up, and run the tests
-	@$(RUN) -m pytest $(ARGS)
+	@$(RUN) -m pytest -n auto $(ARGS)
 
 check: $(STAMP) ## style, types, and the floors of the house
 	$(RUN) -m ruff check .
