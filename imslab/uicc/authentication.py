@@ -6,11 +6,9 @@ TS 33.220, annex B.3 (GBA key derivation). The array of sequence numbers is dura
 Teaching code: it is not constant time.
 """
 
-import hmac
-
-from imslab.aka import AkaFunctions, Answer, SqnArray, authenticate, c2, c3
+from imslab.aka import AkaFunctions, Answer, SqnArray, authenticate, c2, c3, gba
 from imslab.errors import MacFailure, Malformed, SyncFailure
-from imslab.uicc import status
+from imslab.uicc import gba_files, status
 from imslab.uicc.apdu import Command
 from imslab.uicc.files.access import PIN1
 from imslab.uicc.files.base import Structure
@@ -85,7 +83,7 @@ class Authenticator:
         if data[:1] == bytes((_BOOTSTRAP,)):
             return self._bootstrap(session, application, data[1:])
         if data[:1] == bytes((_NAF,)):
-            return self._derive(application, data[1:])
+            return self._derive(session, application, data[1:])
         raise Refused(0x6A80 if data else status.WRONG_LENGTH)
 
     def _bootstrap(self, session: Session, application: Directory, data: bytes) -> bytes:
@@ -94,18 +92,27 @@ class Authenticator:
         answer = self._authenticated(session, rand, autn)
         if isinstance(answer, bytes):
             return answer
-        ks = answer.ck + answer.ik
+        try:
+            ks = gba.ks(answer.ck, answer.ik)
+        except Malformed:
+            raise Refused(status.CONTEXT_NOT_SUPPORTED) from None  # TUAK with long keys: GBA knows 16 octets
         session.put(f"{KS}/{application.fid:04X}", rand + ks)
         self._ks[application.key] = rand, ks
+        gba_files.bootstrapped(session, application, rand)
         return bytes((_SUCCESS,)) + _lv(answer.res)
 
-    def _derive(self, application: Directory, data: bytes) -> bytes:
+    def _derive(self, session: Session, application: Directory, data: bytes) -> bytes:
         """GBA NAF derivation: return Ks_ext_NAF, 32 octets, for a NAF identifier and the IMPI."""
         naf_id, impi = _values(data, None, None)
         if application.key not in self._ks:
             raise Refused(status.CONDITIONS_NOT_SATISFIED)
         rand, ks = self._ks[application.key]
-        return bytes((_SUCCESS,)) + _lv(_ks_naf(ks, b"gba-me", rand, impi, naf_id))
+        try:
+            key = gba.ks_ext_naf(ks, rand, impi.decode("utf-8"), naf_id)
+        except UnicodeDecodeError:
+            raise Refused(0x6A80) from None
+        gba_files.derived(session, application, naf_id)
+        return bytes((_SUCCESS,)) + _lv(key)
 
     def restore(self, state: dict[str, bytes], applications: tuple[Directory, ...]) -> None:
         """Take up what a store kept; raise Malformed when it is damaged."""
@@ -166,9 +173,3 @@ def _has_gba(application: Directory, is_usim: bool) -> bool:
     if is_usim:
         return _has_service(application, _UST_FID, _USIM_GBA)
     return _has_service(application, _IST_FID, _ISIM_GBA)
-
-
-def _ks_naf(ks: bytes, use: bytes, rand: bytes, impi: bytes, naf_id: bytes) -> bytes:
-    # FC 01, then each parameter followed by its length (TS 33.220, B.2 and B.3).
-    parameters = b"".join(value + len(value).to_bytes(2) for value in (use, rand, impi, naf_id))
-    return hmac.digest(ks, b"\x01" + parameters, "sha256")

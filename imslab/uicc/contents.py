@@ -35,7 +35,7 @@ def update_binary(session: Session, channel: Channel, command: Command) -> bytes
         raise Refused(status.WRONG_OFFSET)
     if offset + len(data) > len(contents):
         raise Refused(status.WRONG_LENGTH)
-    _write(session, file, [contents[:offset] + data + contents[offset + len(data) :]])
+    write(session, file, [contents[:offset] + data + contents[offset + len(data) :]])
     return b""
 
 
@@ -56,7 +56,7 @@ def update_record(session: Session, channel: Channel, command: Command) -> bytes
     number = _record(file, channel, command)
     if len(command.data) != file.record_length:
         raise Refused(status.WRONG_LENGTH)
-    _write(session, file, [*file.records[: number - 1], command.data, *file.records[number:]])
+    write(session, file, [*file.records[: number - 1], command.data, *file.records[number:]])
     _move(channel, command, number)
     return b""
 
@@ -68,7 +68,7 @@ def _update_cyclic(session: Session, channel: Channel, file: File, command: Comm
         raise Refused(status.WRONG_P1_P2)
     if len(command.data) != file.record_length:
         raise Refused(status.WRONG_LENGTH)
-    _write(session, file, [command.data, *file.records[:-1]])
+    write(session, file, [command.data, *file.records[:-1]])
     channel.record = 1
     return b""
 
@@ -163,6 +163,7 @@ def _move(channel: Channel, command: Command, number: int) -> None:
         channel.record = number
 
 
-def _write(session: Session, file: File, records: list[bytes]) -> None:
+def write(session: Session, file: File, records: list[bytes]) -> None:
+    """Replace the contents of ``file``: in the store first, then here; refuse with 6581."""
     session.put(f"file/{file.key}", b"".join(records))
     file.records = records
