@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import imslab
-from imslab.cli import core, doctor, explain, lab
+from imslab.cli import card, core, doctor, explain, lab
 
 app = typer.Typer(
     name="imslab",
@@ -43,3 +43,4 @@ app.command(
     epilog="Example: imslab explain --algorithm AKAv2-MD5 --nonce ... --response ... --k @k --opc @opc",
 )(explain.explain)
 app.command("core", epilog="Example: imslab core --port 5060 --profile data/profiles/alice.json")(core.core)
+app.add_typer(card.app, name="card")

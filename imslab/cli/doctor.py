@@ -1,6 +1,5 @@
 """``imslab doctor``: what is installed, what is missing, and the command that brings it."""
 
-import os
 import platform
 import re
 import shutil
@@ -8,15 +7,21 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING
 
 from imslab.data import path
-from imslab.errors import ImslabError
+from imslab.errors import CardGone, ImslabError
+from imslab.uicc import apdu, status
+from imslab.uicc.isim import ISIM, USIM
+from imslab.uicc.link import exchange
+from imslab.uicc.readiness import REMEDIES, ReaderError, State, remedy
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
+
+    from imslab.uicc.pcsc import PcscLink
 
 OLDEST_PYTHON = (3, 11)
 SECONDS = 30  # for a program to say its version
@@ -82,15 +87,7 @@ PROGRAMS = (
         },
     ),
 )
-PCSC_DAEMON = {"debian": "apt install pcscd", "fedora": "dnf install pcsc-lite"}
-START_DAEMON = "systemctl start pcscd.socket   (or, without systemd: pcscd)"
-# pyscard has no wheel for Linux: it is built against libpcsclite.
-PYSCARD = {
-    "debian": "apt install gcc pkg-config python3-dev libpcsclite-dev && make reader",
-    "fedora": "dnf install gcc pkgconf-pkg-config python3-devel pcsc-lite-devel && make reader",
-    "macos": "make reader",
-    "windows": 'pip install -e ".[reader]"',
-}
+PYSCARD = asdict(REMEDIES[State.NO_PYSCARD])
 
 
 def doctor() -> int:
@@ -175,22 +172,62 @@ def programs() -> list[Finding]:
 
 
 def card_reader() -> list[Finding]:
-    """Look for pyscard, the PC/SC service behind it, and readers."""
+    """Look for pyscard, the PC/SC service behind it, readers, a card, and its ISIM: up to what is missing."""
+    from imslab.uicc import pcsc
+
+    found: list[Finding] = []
     try:
-        from smartcard.System import readers
-    except ImportError:
-        state = "not installed (only for a card in a reader)"
-        return [_pcsc_daemon(), Finding("pyscard", state, False, bring=bring_on_this_system(PYSCARD))]
-    found = Finding("pyscard", metadata.version("pyscard"), True)
+        names = pcsc.readers()
+        found.append(Finding("pyscard", metadata.version("pyscard"), True))
+        if not names:
+            raise ReaderError("no reader", State.NO_READER)
+        found.append(Finding("reader", ", ".join(names), True))
+        link = pcsc.connect()
+        try:
+            found += card(link)
+        finally:
+            link.close()
+    except ReaderError as error:
+        found += _obstacle(error.state, found)
+    except CardGone:
+        found += _obstacle(State.CARD_GONE, found)
+    return found
+
+
+def card(link: "PcscLink") -> list[Finding]:
+    """Look for the card's ISIM, or else its USIM; no PIN is tried."""
+    state = f"{link.protocol} in {link.name}, ATR {link.atr.hex()}"
+    found = [Finding("card", state, True)]
+    for name, aid in (("ISIM", ISIM), ("USIM", USIM)):
+        if status.is_success(exchange(link, apdu.select_aid(aid))[1]):
+            words = "there" if name == "ISIM" else f"{State.NO_ISIM.value}; identities follow from the IMSI"
+            return [*found, Finding(name, words, True)]
+    return [*found, *_obstacle(State.NO_APPLICATION, found)]
+
+
+_PLACES = {
+    State.NO_PYSCARD: "pyscard",
+    State.NO_LIBRARY: "libpcsclite",
+    State.NO_DAEMON: "PC/SC service",
+    State.ACCESS_DENIED: "PC/SC service",
+    State.NO_READER: "reader",
+    State.NO_APPLICATION: "ISIM",
+}
+
+
+def _obstacle(state: State, before: list[Finding]) -> list[Finding]:
+    """Return what is in the way, after what was found so far; all of it only for a card in a reader."""
+    there = [] if before or state is State.NO_PYSCARD else [Finding("pyscard", _pyscard_version(), True)]
+    words = state.value + (" (only for a card in a reader)" if state is State.NO_PYSCARD else "")
+    bring = remedy(state, _system())
+    return [*there, Finding(_PLACES.get(state, "card"), words, False, bring=bring)]
+
+
+def _pyscard_version() -> str:
     try:
-        names = [str(reader) for reader in readers()]
-    except Exception as error:  # pyscard's exceptions share no root that is not Exception
-        service = bring_on_this_system(PCSC_DAEMON)
-        state = f"the PC/SC service does not answer ({type(error).__name__})"
-        start = f"{service}; {START_DAEMON}" if service and not shutil.which("pcscd") else START_DAEMON
-        return [found, Finding("reader", state, False, bring=start)]
-    state = ", ".join(names) if names else "the PC/SC service runs, and sees no reader"
-    return [found, Finding("reader", state, bool(names), bring="plug in a PC/SC reader (CCID)")]
+        return metadata.version("pyscard")
+    except metadata.PackageNotFoundError:
+        return "there"
 
 
 def bring_on_this_system(commands: dict[str, str]) -> str:
@@ -199,14 +236,6 @@ def bring_on_this_system(commands: dict[str, str]) -> str:
     if known or _system() in ("macos", "windows"):
         return known
     return "   or: ".join(commands[name] for name in ("debian", "fedora") if name in commands)
-
-
-def _pcsc_daemon() -> Finding:
-    if _system() in ("macos", "windows"):
-        return Finding("PC/SC", "part of the system", True)
-    place = shutil.which("pcscd", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
-    state = _version_line(place) if place else "not installed (only for a card in a reader)"
-    return Finding("pcscd", state, bool(place), bring=bring_on_this_system(PCSC_DAEMON))
 
 
 def _system() -> str:

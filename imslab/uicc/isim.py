@@ -11,14 +11,14 @@ from typing import NoReturn, TypeVar
 from imslab.aka import Answer
 from imslab.errors import CardError, MacFailure, Malformed, SyncFailure
 from imslab.octets import exactly
-from imslab.uicc import apdu, identity, pins, status
+from imslab.uicc import apdu, identity, status, verification
 from imslab.uicc.fcp import Fcp
 from imslab.uicc.files import isim, uicc, usim
 from imslab.uicc.files.base import ElementaryFile, Structure, is_empty
 from imslab.uicc.link import Link, exchange
+from imslab.uicc.verification import PIN1
 
 ISIM, USIM = bytes.fromhex("a0000000871004"), bytes.fromhex("a0000000871002")
-_PIN1 = 0x01
 _MOST_RECORDS, _MOST_OCTETS = 254, 0x7FFF
 F = TypeVar("F", bound=ElementaryFile)
 
@@ -47,12 +47,19 @@ class IsimProfile:
     aid: bytes = b""
     warnings: tuple[str, ...] = field(default=())
 
-    def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{_TITLES[one.name]}</th>"
-            f"<td style='text-align:left'>{_shown(getattr(self, one.name))}</td></tr>"
+    def rows(self) -> list[tuple[str, list[str]]]:
+        """Return a title and its values in words, for each thing that the card says."""
+        return [
+            (_TITLES[one.name], _shown(getattr(self, one.name)))
             for one in fields(self)
             if getattr(self, one.name)
+        ]
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{title}</th>"
+            f"<td style='text-align:left'>{'<br>'.join(map(html.escape, values))}</td></tr>"
+            for title, values in self.rows()
         )
         return f"<table>{rows}</table>"
 
@@ -72,14 +79,12 @@ _TITLES = {
 }
 
 
-def _shown(value: object) -> str:
+def _shown(value: object) -> list[str]:
     if isinstance(value, bytes):
-        return value.hex()
+        return [value.hex()]
     if isinstance(value, frozenset):
-        return ", ".join(map(str, sorted(value)))
-    if isinstance(value, tuple):
-        return "<br>".join(html.escape(str(one)) for one in value)
-    return html.escape(str(value))
+        return [", ".join(map(str, sorted(value)))]
+    return [str(one) for one in value] if isinstance(value, tuple) else [str(value)]
 
 
 class IsimClient:
@@ -128,11 +133,12 @@ class IsimClient:
             raise status.refused("AUTHENTICATE", sw)
         return read_answer(data)
 
-    def verify_pin(self, pin: str, reference: int = _PIN1) -> None:
-        """Present a PIN of 4 to 8 digits; a wrong one raises CardError, with the tries that remain."""
-        _, sw = exchange(self._link, apdu.verify_pin(reference, pins.octets(pin)))
-        if not status.is_success(sw):
-            raise status.refused("VERIFY PIN", sw)
+    def verify_pin(self, pin: str, reference: int = PIN1, *, even_the_last: bool = False) -> None:
+        """Present a PIN of 4 to 8 digits, once; with one try left only when told ``even_the_last``.
+
+        A wrong one raises CardError, with the tries that remain.
+        """
+        verification.verify_pin(self._link, pin, reference, even_the_last=even_the_last)
 
     def _select_any(self) -> None:
         aids = self._applications()
@@ -285,7 +291,7 @@ class IsimClient:
 
     def _pin_needed(self, what: str) -> NoReturn:
         """Ask how many tries remain (that costs none), and say so."""
-        _, sw = exchange(self._link, apdu.verify_pin(_PIN1))
+        _, sw = exchange(self._link, apdu.verify_pin(PIN1))
         if sw & 0xFFF0 == 0x63C0:
             left = status.tries(sw & 0xF)
             raise CardError(
