@@ -15,7 +15,7 @@ READ_RECORD, UPDATE_RECORD, SEARCH_RECORD = 0xB2, 0xDC, 0xA2
 VERIFY, CHANGE_PIN, DISABLE_PIN, ENABLE_PIN, UNBLOCK_PIN = 0x20, 0x24, 0x26, 0x28, 0x2C
 MANAGE_CHANNEL, AUTHENTICATE, GET_RESPONSE = 0x70, 0x88, 0xC0
 TERMINAL_PROFILE, ENVELOPE, FETCH, TERMINAL_RESPONSE = 0x10, 0xC2, 0x12, 0x14
-TERMINAL_CAPABILITY = 0xAA
+TERMINAL_CAPABILITY, GET_DATA = 0xAA, 0xCA
 
 NAMES = {
     SELECT: "SELECT",
@@ -48,7 +48,7 @@ NAMES = {
     0x75: "TRANSACT DATA",
     0x76: "SUSPEND UICC",
     0x78: "GET IDENTITY",
-    0xCA: "GET DATA",
+    GET_DATA: "GET DATA",
     0xE2: "STORE DATA",
     0xE4: "DELETE",
     0xE6: "INSTALL",
@@ -66,6 +66,13 @@ TAKES_DATA = frozenset(
         *(0x73, 0x75, 0x76, 0x78, 0xE2, 0xE4, 0xE6, 0xE8),
     )
 )
+
+_SPECIFIC = b"\xff\x50"  # the one GET DATA that carries data (GlobalPlatform SEAC, 4.2.2)
+
+
+def takes_data(header: bytes) -> bool:
+    """Tell whether a command with this header (CLA INS P1 P2) carries data to the card."""
+    return header[1] in TAKES_DATA or (header[1] == GET_DATA and header[2:4] == _SPECIFIC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +155,7 @@ def split_exchange(octets: bytes) -> tuple[bytes, bytes]:
     """
     if len(octets) < 7:
         raise Malformed(f"an exchange has at least 7 octets, not {len(octets)}", offset=len(octets))
-    ends = 5 + octets[4] if octets[1] in TAKES_DATA else 5
+    ends = 5 + octets[4] if takes_data(octets) else 5
     if ends > len(octets) - 2:  # the card refused before it took the data
         ends = 5
     return bytes(octets[:ends]), bytes(octets[ends:])
@@ -180,6 +187,15 @@ def read_binary(offset: int = 0, length: int = 256, *, channel: int = 0) -> byte
     return bytes(Command(cla_for(channel), READ_BINARY, offset >> 8, offset & 0xFF, b"", length))
 
 
+def update_binary(offset: int, data: bytes, *, channel: int = 0) -> bytes:
+    """Return UPDATE BINARY: write ``data`` (1 to 255 octets) at ``offset`` (0 to 32767)."""
+    if not 0 <= offset <= 0x7FFF:
+        raise Malformed(f"an offset is 0 to 32767, not {offset}")
+    if not data:
+        raise Malformed("UPDATE BINARY needs something to write")
+    return bytes(Command(cla_for(channel), UPDATE_BINARY, offset >> 8, offset & 0xFF, data))
+
+
 def read_record(number: int, length: int = 256, *, channel: int = 0) -> bytes:
     """Return READ RECORD, absolute, of record ``number`` (1 to 254)."""
     return bytes(Command(cla_for(channel), READ_RECORD, number, 0x04, b"", length))
@@ -189,6 +205,20 @@ def authenticate(rand: bytes, autn: bytes, *, channel: int = 0) -> bytes:
     """Return AUTHENTICATE in the 3G (USIM) or IMS AKA (ISIM) context: RAND and AUTN, 16 octets each."""
     data = b"\x10" + exactly("RAND", rand, 16) + b"\x10" + exactly("AUTN", autn, 16)
     return bytes(Command(cla_for(channel), AUTHENTICATE, 0x00, 0x81, data, 256))
+
+
+def gba_bootstrap(rand: bytes, autn: bytes, *, channel: int = 0) -> bytes:
+    """Return AUTHENTICATE in the GBA context, bootstrapping: RAND and AUTN, 16 octets each, behind tag DD."""
+    data = b"\xdd\x10" + exactly("RAND", rand, 16) + b"\x10" + exactly("AUTN", autn, 16)
+    return bytes(Command(cla_for(channel), AUTHENTICATE, 0x00, 0x84, data, 256))
+
+
+def gba_naf(naf_id: bytes, impi: bytes, *, channel: int = 0) -> bytes:
+    """Return AUTHENTICATE in the GBA context, NAF derivation: NAF_Id and IMPI behind tag DE, 252 at most."""
+    if len(naf_id) + len(impi) > 252:
+        raise Malformed("NAF_Id and IMPI do not fit in one command", expected="252 octets at most")
+    data = b"\xde" + b"".join(bytes((len(value),)) + value for value in (naf_id, impi))
+    return bytes(Command(cla_for(channel), AUTHENTICATE, 0x00, 0x84, data, 256))
 
 
 def verify_pin(reference: int, pin: bytes = b"", *, channel: int = 0) -> bytes:

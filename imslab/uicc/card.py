@@ -10,7 +10,8 @@ from operator import xor
 from typing import Literal
 
 from imslab.errors import Malformed
-from imslab.uicc import apdu, contents, personalisation, pins, selection, status
+from imslab.uicc import apdu, aram, contents, personalisation, pins, selection, status
+from imslab.uicc.access import AccessRules
 from imslab.uicc.apdu import Command
 from imslab.uicc.authentication import Authenticator
 from imslab.uicc.filesystem import File
@@ -89,6 +90,7 @@ class Card:
             apdu.ENABLE_PIN: (_INTER_INDUSTRY, _enable_pin),
             apdu.UNBLOCK_PIN: (_INTER_INDUSTRY, _unblock_pin),
             apdu.STATUS: (_UICC, selection.report_status),
+            apdu.GET_DATA: (_UICC, aram.Applet(self.profile.access or AccessRules()).answer),
             apdu.TERMINAL_PROFILE: (_UICC, _noted),
             apdu.TERMINAL_CAPABILITY: (_UICC, _noted),
         }
@@ -138,14 +140,14 @@ class Card:
             command = Command.parse(octets)
         except Malformed:
             raise Refused(status.WRONG_LENGTH) from None
-        if command.data and command.ins not in apdu.TAKES_DATA:
+        if command.data and not apdu.takes_data(octets):
             raise Refused(status.WRONG_LENGTH)
         return command
 
     def _respond(self, command: Command, data: bytes) -> bytes:
         if not data:
             return b"\x90\x00"
-        if command.ins in apdu.TAKES_DATA:
+        if apdu.takes_data(bytes((command.cla, command.ins, command.p1, command.p2))):
             return self._case_4(command, data)
         self._session.check_le(command, len(data))
         return data + b"\x90\x00"
@@ -182,7 +184,7 @@ def _t0_command(octets: bytes) -> Command:
     """Read a T=0 command: P3 is Lc where the instruction takes data, else Le; there is never both."""
     cla, ins, p1, p2 = octets[:4]
     p3 = octets[4] if len(octets) > 4 else 0
-    if ins in apdu.TAKES_DATA:
+    if apdu.takes_data(octets):
         if len(octets) != 5 + p3 and len(octets) != 4:
             raise Refused(status.WRONG_LENGTH)
         return Command(cla, ins, p1, p2, octets[5:])

@@ -84,6 +84,11 @@ class Directory:
         return [child for child in self.children.values() if isinstance(child, File)]
 
     @property
+    def is_applet(self) -> bool:
+        """Whether this is an application without a file system: ARA-M."""
+        return bool(self.aid) and not self.children
+
+    @property
     def application(self) -> "Directory | None":
         """The ADF that this directory is, or stands in."""
         here: Directory | None = self

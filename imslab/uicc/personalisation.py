@@ -7,6 +7,7 @@ access conditions); TS 101 220, annex E (AIDs). Text files leave room for a long
 from collections.abc import Sequence
 
 from imslab.errors import Malformed
+from imslab.uicc import aram
 from imslab.uicc.files import isim, network, uicc, usim
 from imslab.uicc.files.access import ADM1, ALWAYS, PIN1, READ, UPDATE, AccessRules, Rule, needs
 from imslab.uicc.files.base import ElementaryFile, Structure
@@ -40,6 +41,8 @@ def file_system(profile: Profile) -> FileSystem:
         _fill(applications[1], _isim_files(profile))
     _fill(usim_adf, _usim_files(profile))
     _fill(mf, _mf_files(profile, applications))
+    if profile.access is not None:  # an applet is not listed in EF.DIR: whoever needs it knows its name
+        applications.append(aram.directory())
     return FileSystem(mf, tuple(applications))
 
 

@@ -14,6 +14,7 @@ from typing import Any, Self
 from imslab.aka import AkaFunctions, SqnArray, functions_for
 from imslab.errors import ImslabError, Malformed
 from imslab.octets import exactly, unhex
+from imslab.uicc.access import AccessRules, from_plain, to_plain
 from imslab.uicc.identity import home_domain
 
 ISIM_SERVICES = frozenset((1, 2, 5, 20))  # P-CSCF address, GBA, P-CSCF discovery, WebRTC URI
@@ -38,6 +39,7 @@ class Profile:
     ``algorithm``     "milenage" (``op`` or ``opc``, 16 octets), "tuak" (``top`` or ``topc``, 32) or "xor"
     ``ind_length``, ``delta``, ``age_limit``  how the card judges SQN (TS 33.102, C.2); None: no limit
     ``sqn``           highest SQN that the card has accepted, 6 octets
+    ``access``        who may use which application (ARA-M); None: the card has no such applet
     ``pin1`` ...      4 to 8 digits (PUKs and ``adm``: 8); ``pin1_enabled`` tells whether it is asked for
     """
 
@@ -78,6 +80,7 @@ class Profile:
     ist: frozenset[int] = ISIM_SERVICES
     ust: frozenset[int] = USIM_SERVICES
     atr: bytes | None = None
+    access: AccessRules | None = None
 
     def __post_init__(self) -> None:
         for one in fields(self):
@@ -197,7 +200,7 @@ _INTEGERS = (
     *("mnc_length", "mac_length", "res_length", "ck_length", "ik_length", "iterations"),
     *("ind_length", "delta", "age_limit"),
 )
-_OPTIONAL = ("op", "opc", "top", "topc", "res_length", "delta", "age_limit", "atr")
+_OPTIONAL = ("op", "opc", "top", "topc", "res_length", "delta", "age_limit", "atr", "access")
 
 
 def _parse(text: str, path: Path) -> Any:
@@ -221,6 +224,10 @@ def _from_plain(key: str, value: Any) -> Any:
         if not isinstance(value, str):
             raise Malformed(f"{key} must be hex in quotes")
         return unhex(key, value)
+    if key == "access":
+        if not isinstance(value, list | tuple):
+            raise Malformed("access must be a list of rules")
+        return from_plain(value)
     if key in _TUPLES + _SETS:
         values = [value] if isinstance(value, str) else value
         if not isinstance(values, list | tuple | set | frozenset):
@@ -235,6 +242,8 @@ def _from_plain(key: str, value: Any) -> Any:
 def _to_plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.hex()
+    if isinstance(value, AccessRules):
+        return to_plain(value)
     if isinstance(value, tuple):
         return list(value)
     return sorted(value) if isinstance(value, frozenset) else value
@@ -256,6 +265,8 @@ def _check_type(key: str, value: Any) -> None:
             isinstance(value, frozenset) and all(type(one) is int for one in value),
             "numbers of services",
         )
+    elif key == "access":
+        good, wanted = isinstance(value, AccessRules), "a list of rules"
     elif key in _BOOLEANS:
         good, wanted = isinstance(value, bool), "true or false"
     elif key in _INTEGERS:

@@ -92,6 +92,8 @@ class Session:
         """Return the FCP template of a file, or of a directory: that one shows which PINs are enabled now."""
         if isinstance(found, File):
             return found.fcp
+        if found.is_applet:
+            return b""  # it has no files, and nothing to say of itself
         enabled = self.pins.enabled
         key = found.key, bytes(enabled.values())
         if key not in self._templates:

@@ -60,8 +60,9 @@ def test_full_and_partial_names(card: Card) -> None:
     assert aid_of(name(card, USIM)) == USIM_AID
     assert name(card, ISIM + "00") == "6a82"
     assert name(card, ISIM_AID.hex() + "00") == "6700"
-    for absent in ("a0000005591010ffffffff8900000100", "a000000151000000", "a00000015141434c00"):
+    for absent in ("a0000005591010ffffffff8900000100", "a000000151000000"):
         assert name(card, absent) == "6a82"
+    assert name(card, "a00000015141434c00") == "9000"  # ARA-M has no control parameters
 
 
 def test_first_next_last_and_previous_occurrence(card: Card) -> None:
