@@ -29,6 +29,7 @@ _PALE_GREEN, _MID_GREY, _PINK, _PALE_PINK, _MIST = "#80ceb9", "#a6a6a6", "#e6b8d
 MEANING = {
     "RAND": SKY, "SQN": ORANGE, "SQN xor AK": ORANGE, "SQN_MS xor AK*": ORANGE, "AMF": YELLOW,
     "MAC": GREEN, "MAC-A": GREEN, "MAC-S": _PALE_GREEN, "AK": GREY, "AK*": _MID_GREY,
+    "Ks": BLUE, "Ks_NAF": GREEN, "Ks_ext_NAF": GREEN, "Ks_int_NAF": BLACK, "NAF_Id": ORANGE, "IMPI": YELLOW,
     "RES": VERMILION, "XRES": VERMILION, "CK": BLUE, "IK": PURPLE,
     "K": BLACK, "OP": _PINK, "OPc": _PINK, "TOP": _PINK, "TOPc": _PINK,
     "CLA": PURPLE, "INS": BLUE, "P1": _PINK, "P2": _PALE_PINK, "Lc": PALE, "Le": _MID_GREY,

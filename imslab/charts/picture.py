@@ -74,7 +74,8 @@ class Picture:
     # Both are stored in a notebook: JupyterLab shows no SVG in a notebook that it does not trust
     # yet (a fresh clone), and takes the PNG then.
     def _repr_svg_(self) -> str:
-        return self.svg()
+        # JupyterLab sets SVG into the page as it is: without this a narrow window cuts it off.
+        return self.svg().replace("<svg ", '<svg style="max-width:100%;height:auto" ', 1)
 
     def _repr_png_(self) -> bytes:
         return self.png()

@@ -112,3 +112,10 @@ def test_whatever_stands_in_a_capture_can_be_drawn(label: str) -> None:
 def test_a_text_is_shortened_to_its_room(room: float, text: str) -> None:
     with style():
         assert fitted(blank(1, 1), "P-CSCF in Paris", room, 8) == text
+
+
+def test_a_picture_is_never_wider_than_its_cell(pictures: list[Picture]) -> None:
+    """JupyterLab puts SVG into the page; only its own style can make it shrink."""
+    root = pictures[0]._repr_svg_().partition(">")[0]
+    assert root.startswith("<svg ") and "max-width:100%" in root and "height:auto" in root
+    assert "viewBox" in root  # what keeps its proportions
