@@ -15,7 +15,8 @@ Parts = list[tuple[str, bytes]]
 def command_parts(apdu: bytes) -> Parts:
     """Return CLA, INS, P1, P2, and, where they are there, Lc, data and Le.
 
-    The data of AUTHENTICATE in the AKA context are RAND and the parts of AUTN, with their lengths.
+    The data of AUTHENTICATE in the AKA context are RAND and the parts of AUTN, with their lengths; in the
+    GBA context there is a tag before them, or before NAF_Id and IMPI.
     """
     try:
         command = Command.parse(apdu)
@@ -56,7 +57,14 @@ def _data(command: Command) -> Parts:
     if command.ins != AUTHENTICATE:
         return [("data", command.data)]
     named, _ = authenticate_parts(bytes(command), b"\x90\x00")
+    if [name for name, _ in named] == ["NAF_Id", "IMPI"]:
+        cut = 2 + len(named[0][1])
+        tag, data = command.data[:1], command.data
+        return [("tag", tag), ("length", data[1:2]), named[0], ("length", data[cut : cut + 1]), named[1]]
     if [len(value) for _, value in named] != [16, 6, 2, 8]:
         return [("data", command.data)]
+    if command.data[:1] == b"\xdd":  # GBA bootstrapping
+        data = command.data
+        return [("tag", data[:1]), ("length", data[1:2]), named[0], ("length", data[18:19]), *named[1:]]
     # Each of RAND and AUTN stands after an octet with its length.
     return [("length", command.data[:1]), named[0], ("length", command.data[17:18]), *named[1:]]

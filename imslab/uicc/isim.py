@@ -15,6 +15,7 @@ from imslab.uicc import apdu, identity, status, verification
 from imslab.uicc.fcp import Fcp
 from imslab.uicc.files import isim, uicc, usim
 from imslab.uicc.files.base import ElementaryFile, Structure, is_empty
+from imslab.uicc.gba_commands import GbaCommands
 from imslab.uicc.link import Link, exchange
 from imslab.uicc.verification import PIN1
 
@@ -87,7 +88,7 @@ def _shown(value: object) -> list[str]:
     return [str(one) for one in value] if isinstance(value, tuple) else [str(value)]
 
 
-class IsimClient:
+class IsimClient(GbaCommands):
     """A terminal's view of one card, over logical channel 0."""
 
     def __init__(self, link: Link) -> None:
@@ -121,7 +122,16 @@ class IsimClient:
         Raises MacFailure when the network has not proved itself, SyncFailure with the card's AUTS (14 octets)
         when the SQN is not fresh, CardError for any other refusal, CardGone when there is no answer.
         """
-        command = apdu.authenticate(rand, autn)
+        return read_answer(self._authenticate(apdu.authenticate(rand, autn)))
+
+    def verify_pin(self, pin: str, reference: int = PIN1, *, even_the_last: bool = False) -> None:
+        """Present a PIN of 4 to 8 digits, once; with one try left only when told ``even_the_last``.
+
+        A wrong one raises CardError, with the tries that remain.
+        """
+        verification.verify_pin(self._link, pin, reference, even_the_last=even_the_last)
+
+    def _authenticate(self, command: bytes) -> bytes:
         if not self._selected:
             self._select_any()
         data, sw = exchange(self._link, command)
@@ -131,14 +141,7 @@ class IsimClient:
             self._pin_needed("AUTHENTICATE")
         if not status.is_success(sw):
             raise status.refused("AUTHENTICATE", sw)
-        return read_answer(data)
-
-    def verify_pin(self, pin: str, reference: int = PIN1, *, even_the_last: bool = False) -> None:
-        """Present a PIN of 4 to 8 digits, once; with one try left only when told ``even_the_last``.
-
-        A wrong one raises CardError, with the tries that remain.
-        """
-        verification.verify_pin(self._link, pin, reference, even_the_last=even_the_last)
+        return data
 
     def _select_any(self) -> None:
         aids = self._applications()

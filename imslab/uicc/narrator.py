@@ -21,6 +21,8 @@ _APPLICATIONS = {
     "a00000015141434c00": "ARA-M",
 }
 _CONTEXTS = {0x80: "GSM", 0x81: "3G", 0x82: "HTTP Digest", 0x84: "GBA", 0x85: "MBMS", 0x86: "local key"}
+_ENVELOPES = {b"\xd1": " (SMS-PP download)", b"\xd2": " (cell broadcast)", b"\xd3": " (menu selection)"}
+_PROOF = bytes.fromhex("027100")  # the user data header of a response packet
 _PINS = {0x01: "PIN1", 0x81: "PIN2", 0x0A: "ADM1", 0x0B: "ADM2", 0x11: "universal PIN"}
 
 
@@ -65,10 +67,14 @@ class Narrator:
             context = (
                 "IMS AKA" if p2 == 0x81 and here.application == _ISIM else _CONTEXTS.get(p2, f"{p2:02X}")
             )
+            if p2 == 0x84:
+                context += {0xDD: ", bootstrap", 0xDE: ", NAF key"}.get(data[0] if data else -1, "")
             return f"{name} ({context})"
         if ins in (apdu.VERIFY, apdu.CHANGE_PIN, apdu.DISABLE_PIN, apdu.ENABLE_PIN, apdu.UNBLOCK_PIN):
             which = _PINS.get(p2, f"key {p2:02X}")
             return f"{name.removesuffix(' PIN')} {which}{'' if data else ' (tries left?)'}"
+        if ins == apdu.ENVELOPE:
+            return f"{name}{_ENVELOPES.get(data[:1], '')}"
         if ins == apdu.MANAGE_CHANNEL:
             return f"{name} {f'close {p2}' if p1 & 0x80 else 'open'}"
         return name
@@ -109,7 +115,18 @@ def authenticate_parts(
     Returns RAND, AUTN's SQN xor AK, AMF and MAC for the command; RES, CK, IK and Kc, or AUTS' SQN_MS xor AK*
     and MAC-S, for the response. A part that cannot be read is left out; nothing is raised.
     """
-    return _challenge_parts(_data(command)), _answer_parts(response[:-2])
+    data = _data(command)
+    if command[3:4] == b"\x84" and data[:1] == b"\xde":
+        return _naf_parts(data), _answer_parts(response[:-2], "Ks_ext_NAF")
+    return _challenge_parts(data), _answer_parts(response[:-2])
+
+
+def _naf_parts(data: bytes) -> list[tuple[str, bytes]]:
+    """Divide the data of a NAF derivation: NAF_Id and IMPI, each after its length."""
+    middle = 2 + data[1] if len(data) > 1 else len(data)
+    if middle >= len(data) or middle + 1 + data[middle] != len(data):
+        return []
+    return [("NAF_Id", data[2:middle]), ("IMPI", data[middle + 1 :])]
 
 
 def _challenge_parts(data: bytes) -> list[tuple[str, bytes]]:
@@ -122,10 +139,10 @@ def _challenge_parts(data: bytes) -> list[tuple[str, bytes]]:
     return [("RAND", data[1:17]), ("SQN xor AK", autn[:6]), ("AMF", autn[6:8]), ("MAC", autn[8:])]
 
 
-def _answer_parts(data: bytes) -> list[tuple[str, bytes]]:
+def _answer_parts(data: bytes, first: str = "RES") -> list[tuple[str, bytes]]:
     if data[:2] == b"\xdc\x0e" and len(data) == 16:
         return [("SQN_MS xor AK*", data[2:8]), ("MAC-S", data[8:])]
-    names = {0xDB: ("RES", "CK", "IK", "Kc"), 0x04: ("SRES", "Kc")}.get(data[0] if data else -1, ())
+    names = {0xDB: (first, "CK", "IK", "Kc"), 0x04: ("SRES", "Kc")}.get(data[0] if data else -1, ())
     at, parts = (1 if data[:1] == b"\xdb" else 0), []
     for name in names:
         if at >= len(data) or at + 1 + data[at] > len(data):
@@ -182,7 +199,11 @@ def _which_record(p1: int, p2: int) -> str:
 def _kind(command: bytes) -> str:
     ins, p2 = command[1], command[3]
     if ins == apdu.AUTHENTICATE:
+        if p2 == 0x84 and command[5:6] == b"\xde":
+            return "naf"
         return "authenticate" if p2 in (0x81, 0x84) else "gsm" if p2 == 0x80 else ""
+    if ins == apdu.ENVELOPE and _data(command)[:1] == b"\xd1":
+        return "download"
     return "fcp" if ins in (apdu.SELECT, apdu.STATUS) else ""
 
 
@@ -197,8 +218,12 @@ def _answer_words(kind: str, command: bytes, response: bytes) -> str:
     if kind == "authenticate" and data[0] in (0xDB, 0xDC):
         names = [name for name, _ in _answer_parts(data)] if data[0] == 0xDB else ["AUTS"]
         return f"{data[0]:02X}: {' '.join(names)}"
+    if kind == "naf" and data[0] == 0xDB:
+        return "DB: Ks_ext_NAF"
     if kind == "gsm":
         return "SRES Kc"
+    if kind == "download" and data.startswith(_PROOF):
+        return "proof of receipt"
     if kind == "fcp" and data[0] == 0x62:
         return "FCP"
     return f"{len(data)} octet{'s' if len(data) > 1 else ''}"
