@@ -171,7 +171,7 @@ class Guard:
     """A Link that passes on what a decision permits, on a channel where ``aid`` was selected.
 
     The caller's channel belongs to one application: others, and other channels, are out of reach, whatever
-    the filters say. ``files`` are the identifiers that SELECT may name; None: any. GET RESPONSE always passes.
+    the filters say. ``files`` are what SELECT may name, None for any file. GET RESPONSE always passes.
     """
 
     def __init__(
