@@ -3,6 +3,8 @@
 import os
 import shutil
 from collections.abc import Iterable
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -12,16 +14,41 @@ COMPONENTS = {
     "sipp": (("sipp",), "sip-tester"),
     "chromium": (("chromium", "chromium-browser", "google-chrome"), "chromium"),
     "pcscd": (("pcscd",), "pcscd vsmartcard-vpcd"),
+    "eapol_test": (("eapol_test",), "eapoltest"),
+    "hostapd": (("hostapd",), "hostapd"),
     "kamailio": (("kamailio",), "kamailio kamailio-ims-modules"),
     "jupyter": (("jupyter",), "python3-venv  (then: make test)"),
     "git": (("git",), "git"),
     "make": (("make",), "make"),
 }
+# ... that are no programs: a module of Python with what brings it, and a driver of pcscd
+MODULES = {"pyscard": ("smartcard", "make reader")}
+DRIVERS = {"vpcd": ("/usr/lib/pcsc/drivers/serial/libifdvpcd.so", "vsmartcard-vpcd")}
+# Daemons live where the path of an ordinary user does not lead.
+PLACES = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
+
+
+def is_there(name: str) -> bool:
+    """Tell whether a component is on this machine; KeyError for a name nobody knows."""
+    if name in MODULES:
+        return find_spec(MODULES[name][0]) is not None
+    if name in DRIVERS:
+        return Path(DRIVERS[name][0]).exists()
+    return any(shutil.which(program, path=PLACES) for program in COMPONENTS[name][0])
 
 
 def missing(names: Iterable[str]) -> list[str]:
-    """Return the components in ``names`` that are not on PATH; KeyError for a name nobody knows."""
-    return [name for name in names if not any(map(shutil.which, COMPONENTS[name][0]))]
+    """Return the components in ``names`` that are not there; KeyError for a name nobody knows."""
+    return [name for name in names if not is_there(name)]
+
+
+def bring(names: Iterable[str]) -> str:
+    """Return the commands that bring components."""
+    packages = [
+        DRIVERS[name][1] if name in DRIVERS else COMPONENTS[name][1] for name in names if name not in MODULES
+    ]
+    commands = [f"apt install {' '.join(packages)}"] if packages else []
+    return "; ".join([*commands, *(MODULES[name][1] for name in names if name in MODULES)])
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -29,8 +56,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     names = [name for mark in item.iter_markers("component") for name in mark.args]
     if not (absent := missing(names)):
         return
-    bring = " ".join(COMPONENTS[name][1] for name in absent)
-    reason = f"missing: {', '.join(absent)}; to bring it: apt install {bring}"
+    reason = f"missing: {', '.join(absent)}; to bring it: {bring(absent)}"
     if os.environ.get("CI", "").lower() in ("1", "true"):
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)

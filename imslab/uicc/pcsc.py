@@ -150,7 +150,7 @@ def _readers() -> list[Any]:
     scard = _smartcard()
     try:
         return list(scard.System.readers())
-    except scard.Exceptions.SmartcardException as error:
+    except _errors() as error:
         code = getattr(error, "hresult", -1)
         state = state_of(code, library=library_is_there()) or State.NO_DAEMON
         text = f"PC/SC cannot be used: {state.value} ({_shown(code, error)})"
@@ -177,6 +177,12 @@ def _smartcard() -> ModuleType:
         how = 'pip install "imslab[reader]" (on Linux it builds against libpcsclite), or `make reader`'
         text = f'pyscard is not there: install the extra "reader": {how}.'
         raise ReaderError(text, State.NO_PYSCARD) from None
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    """Return the roots of pyscard's exceptions: those of its PC/SC layer have one of their own."""
+    layer = import_module("smartcard.pcsc.PCSCExceptions")
+    return _smartcard().Exceptions.SmartcardException, layer.BaseSCardException
 
 
 def _undecorated(connection: Any) -> Any:

@@ -1,7 +1,7 @@
 """A reader of one's own: pcscd with the virtual reader vpcd, in namespaces, for one test at a time.
 
 vpcd listens on all interfaces and pcscd at one place in /run. So each station has its own network and its
-own /run: stations do not meet each other, or the pcscd of the machine. An ordinary user gets a user namespace too.
+own /run: stations do not meet each other, or the pcscd of the machine. An ordinary user is root in his.
 """
 
 import json
@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -56,14 +55,21 @@ class Station:
         if become:
             make = ["unshare", "--mount", "sh", "-c", f'{revealed(scratch)} exec "$@"', "sh", *make]
         self._started: list[subprocess.Popen[str]] = []
+        self._pcscd: subprocess.Popen[str]
         self._space = subprocess.Popen(
             make, stdout=subprocess.PIPE, text=True, cwd="/", env=self._environment()
         )
         self._started.append(self._space)
         assert self._space.stdout is not None
-        assert self._space.stdout.readline() == "ready\n", "no namespaces on this machine"
+        if self._space.stdout.readline() != "ready\n":
+            self.close()
+            pytest.skip(
+                "this machine gives an ordinary user no namespaces (kernel.unprivileged_userns_clone)"
+            )
         enter = ["--user", "--preserve-credentials"] if own else []
-        self._enter = [*leave, "nsenter", f"--target={self._space.pid}", *enter, "--mount", "--net"]
+        # setns leaves the working directory behind: --wd keeps it.
+        target = [f"--target={self._space.pid}", f"--wd={scratch}"]
+        self._enter = [*leave, "nsenter", *target, *enter, "--mount", "--net"]
 
     def _environment(self) -> dict[str, str]:
         path = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
@@ -88,21 +94,36 @@ class Station:
 
     def start_pcscd(self) -> subprocess.Popen[str]:
         """Start pcscd, and wait until it answers."""
-        pcscd = self.start("pcscd", "--foreground", "--error", output=subprocess.DEVNULL)
+        pcscd = self._pcscd = self.start("pcscd", "--foreground", "--error", output=subprocess.DEVNULL)
         self.until("import os, socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/pcscd/pcscd.comm')")
         return pcscd
 
-    def until(self, code: str) -> None:
-        """Wait until a piece of Python ends without an error; ``until`` in the station's own Python."""
+    def stop_pcscd(self) -> None:
+        """Stop pcscd; what it leaves in /run goes with it."""
+        self.end(self._pcscd)
+
+    def until(self, code: str, *, before: str = "") -> None:
+        """Wait until a line of Python, run in the station after ``before``, raises nothing."""
         waits = (
             "import time\nend = time.monotonic() + %f\nwhile True:\n try:\n  %s\n  break\n"
             " except Exception:\n  if time.monotonic() > end: raise\n  time.sleep(0.02)\n"
         )
-        self.python(waits % (PATIENCE, code))
+        self.python(before + waits % (PATIENCE, code))
 
     def python(self, code: str, *arguments: str) -> str:
         """Run a piece of Python in the station, and return what it prints."""
-        done = subprocess.run(
+        done = self._run(code, *arguments)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def fails(self, code: str) -> str:
+        """Run a piece of Python that ends with an exception, and return the traceback."""
+        done = self._run(code)
+        assert done.returncode == 1, done.stdout
+        return done.stderr
+
+    def _run(self, code: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
             [*self._enter, sys.executable, "-c", code, *arguments],
             capture_output=True,
             text=True,
@@ -111,8 +132,6 @@ class Station:
             timeout=2 * PATIENCE,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
 
     def ask(self, code: str, *arguments: str) -> dict[str, object]:
         """Run a piece of Python that prints JSON, and return that."""
@@ -136,40 +155,53 @@ class Station:
     def serve(self, *options: str) -> subprocess.Popen[str]:
         """Start ``imslab card serve``, and wait until the card is in the reader."""
         served = self.start(sys.executable, "-m", "imslab", "card", "serve", *options)
-        wait_for(served, "the card is in the reader")
+        self.wait_for(served, "the card is in the reader")
         self.until("from imslab.uicc import pcsc; pcsc.connect().close()")
         return served
 
     def close(self) -> None:
         """End everything that was started here, the last first."""
         for process in reversed(self._started):
-            end(process)
+            self.end(process)
 
+    @staticmethod
+    def profile(name: str) -> Path:
+        """Return the file of a lab profile."""
+        return ROOT / "data" / "profiles" / f"{name}.json"
 
-def wait_for(process: "subprocess.Popen[str]", words: str) -> str:
-    """Read what a program prints up to the line that holds ``words``, and return all of it."""
-    assert process.stdout is not None
-    seen = ""
-    for line in process.stdout:
-        seen += line
-        if words in line:
-            return seen
-    raise AssertionError(f"{words!r} was never said, but: {seen}")
-
-
-def end(process: "subprocess.Popen[str]", how: signal.Signals = signal.SIGTERM) -> int:
-    """End a program that was started here, by its own number; return its exit status."""
-    if process.poll() is None:
-        process.send_signal(how)
+    @staticmethod
+    def ends_in(process: "subprocess.Popen[str]", seconds: float) -> int:
+        """Return a program's exit status; raise TimeoutError when it still runs after ``seconds``."""
         try:
-            process.wait(PATIENCE / 3)
+            return process.wait(seconds)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            pipe.close()
-    return process.returncode
+            raise TimeoutError from None
+
+    @staticmethod
+    def wait_for(process: "subprocess.Popen[str]", words: str) -> str:
+        """Read what a program prints up to the line that holds ``words``, and return all of it."""
+        assert process.stdout is not None
+        seen = ""
+        for line in process.stdout:
+            seen += line
+            if words in line:
+                return seen
+        raise AssertionError(f"{words!r} was never said, but: {seen}")
+
+    @staticmethod
+    def end(process: "subprocess.Popen[str]", how: signal.Signals = signal.SIGTERM) -> int:
+        """End a program that was started here, by its own number; return its exit status."""
+        if process.poll() is None:
+            process.send_signal(how)
+            try:
+                process.wait(PATIENCE / 3)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+        return process.returncode
 
 
 @pytest.fixture(params=["root", "ordinary user"] if os.geteuid() == 0 else ["ordinary user"])
@@ -200,11 +232,3 @@ def station(make_station: Callable[[str], Station]) -> Station:
     made = make_station("root" if os.geteuid() == 0 else "ordinary user")
     made.start_pcscd()
     return made
-
-
-def gone_soon(condition: Callable[[], bool]) -> bool:
-    """Tell whether ``condition`` comes true in time."""
-    limit = time.monotonic() + PATIENCE
-    while not condition() and time.monotonic() < limit:
-        time.sleep(0.02)
-    return condition()

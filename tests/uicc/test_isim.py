@@ -127,9 +127,15 @@ def test_a_pin_is_asked_for_and_never_guessed(alice: Profile, protocol: str) -> 
     with pytest.raises(CardError, match="AUTHENTICATE: PIN1 is needed"):
         client.authenticate(bytes(16), bytes(16))
     assert verified == []
-    for left in ("2 tries remain", "1 try remains", "no try remains"):
+    for left in ("2 tries remain", "1 try remains", "not sent, 1 try remains", "not sent, 1 try remains"):
         with pytest.raises(CardError, match=left):
             client.verify_pin("9999")
+    assert len(verified) == 2
+    with pytest.raises(CardError, match="no try remains"):
+        client.verify_pin("9999", even_the_last=True)
+    with pytest.raises(CardError, match=r"blocked.*UNBLOCK PIN"):
+        client.verify_pin("9999", even_the_last=True)
+    assert len(verified) == 3
     with pytest.raises(CardError, match="PIN1 is blocked") as caught:
         client.read_profile()
     assert (caught.value.sw1, caught.value.sw2) == (0x69, 0x83)

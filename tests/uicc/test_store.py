@@ -126,6 +126,83 @@ def test_a_directory_that_is_not_there_is_an_oserror(tmp_path: Path) -> None:
         FileStore(tmp_path / "absent" / "card.json").put("a", b"")
 
 
+def test_each_put_after_the_first_appends_one_line_with_one_flush(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flushed: list[int] = []
+    monkeypatch.setattr(os, "fsync", flushed.append)
+    state = tmp_path / "card.json"
+    store = FileStore(state)
+    store.put("a", b"\1")
+    assert len(flushed) == 2  # the file, and the directory that names it
+    store.put("a", b"\2")
+    store.put("b", b"\3")
+    assert len(flushed) == 4
+    assert [json.loads(line) for line in state.read_text().splitlines()] == [
+        {"a": "01"},
+        {"a": "02"},
+        {"b": "03"},
+    ]
+    assert FileStore(state).load() == {"a": b"\2", "b": b"\3"}
+
+
+def test_the_file_is_made_short_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("imslab.uicc.store._MOST_APPENDED", 3)
+    state = tmp_path / "card.json"
+    store = FileStore(state)
+    lengths = []
+    for number in range(9):
+        store.put("n", bytes((number,)))
+        lengths.append(len(state.read_text().splitlines()))
+        assert FileStore(state).load() == {"n": bytes((number,))}
+    assert lengths == [1, 2, 3, 4, 1, 2, 3, 4, 1]
+
+
+def test_a_last_line_cut_anywhere_was_never_promised(tmp_path: Path) -> None:
+    state = tmp_path / "card.json"
+    store = FileStore(state)
+    for value in (b"\1", b"\2", b"\3"):
+        store.put("sqn", value)
+    whole = state.read_bytes()
+    last = len(whole) - len(whole.splitlines(keepends=True)[-1])
+    for end in range(last, len(whole)):
+        state.write_bytes(whole[:end])
+        again = FileStore(state)
+        assert again.load() == {"sqn": b"\2"}
+        again.put("pins", b"\7")
+        assert FileStore(state).load() == {"sqn": b"\2", "pins": b"\7"}
+
+
+def test_a_damaged_line_in_the_middle_is_malformed(tmp_path: Path) -> None:
+    state = tmp_path / "card.json"
+    state.write_text('{"sqn": "01"}\n{"sqn": "0\n{"sqn": "03"}\n')
+    with pytest.raises(Malformed):
+        FileStore(state).load()
+
+
+def test_a_failed_append_counts_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = FileStore(tmp_path / "card.json")
+    store.put("a", b"\1")
+
+    def refuse(_: int) -> None:
+        raise OSError("no")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", refuse)
+        with pytest.raises(OSError, match="no"):
+            store.put("a", b"\2")
+    store.put("b", b"\3")
+    assert store.load() == {"a": b"\1", "b": b"\3"}
+
+
+def test_a_state_on_several_lines_is_read(tmp_path: Path) -> None:
+    state = tmp_path / "card.json"
+    state.write_text('{\n "a": "01"\n}\n')
+    store = FileStore(state)
+    store.put("b", b"\2")
+    assert FileStore(state).load() == {"a": b"\1", "b": b"\2"}
+
+
 def test_a_failed_replacement_leaves_the_old_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = FileStore(tmp_path / "card.json")
     store.put("a", b"\1")
@@ -134,6 +211,7 @@ def test_a_failed_replacement_leaves_the_old_state(tmp_path: Path, monkeypatch: 
         raise OSError("no")
 
     monkeypatch.setattr(os, "replace", refuse)
+    monkeypatch.setattr("imslab.uicc.store._MOST_APPENDED", 0)
     with pytest.raises(OSError, match="no"):
         store.put("a", b"\2")
     assert store.load() == {"a": b"\1"}
