@@ -33,6 +33,8 @@ _STYLE: dict[Any, Any] = {
     "svg.hashsalt": "imslab",  # ids are then the same in every run
     "path.simplify": True,
 }
+_CELL_WIDTH = 800  # pixels: what a cell's output has on a screen of 1250, with the file browser open
+_POINTS = re.compile(r' (width|height)="([\d.]+)pt"')
 _TAG = re.compile(r"<[^>]*>")
 _LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
 _NO_TURN = re.compile(r' transform="rotate\(-?0 [^"]*\)"')
@@ -74,8 +76,7 @@ class Picture:
     # Both are stored in a notebook: JupyterLab shows no SVG in a notebook that it does not trust
     # yet (a fresh clone), and takes the PNG then.
     def _repr_svg_(self) -> str:
-        # JupyterLab sets SVG into the page as it is: without this a narrow window cuts it off.
-        return self.svg().replace("<svg ", '<svg style="max-width:100%;height:auto" ', 1)
+        return _no_wider(self.svg())
 
     def _repr_png_(self) -> bytes:
         return self.png()
@@ -124,6 +125,17 @@ def fitted(figure: "Figure", text: str, room: float, size: float, weight: str = 
         middle = (low + high + 1) // 2
         low, high = (middle, high) if inches(text[:middle] + "…") <= room else (low, middle - 1)
     return text[:low].rstrip() + "…"
+
+
+def _no_wider(svg: str) -> str:
+    """Return the picture at most 800 pixels wide: JupyterLab cuts a wider SVG off, it does not shrink it."""
+    root, rest = svg.split(">", 1)
+    widths = [float(points) * 96 / 72 for points in re.findall(r' width="([\d.]+)pt"', root)]
+    if not widths or widths[0] <= _CELL_WIDTH:
+        return svg
+    scale = _CELL_WIDTH / widths[0]
+    root = _POINTS.sub(lambda m: f' {m[1]}="{float(m[2]) * scale:.2f}pt"', root)
+    return f"{root}>{rest}"
 
 
 def _slim(svg: str) -> str:

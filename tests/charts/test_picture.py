@@ -115,7 +115,17 @@ def test_a_text_is_shortened_to_its_room(room: float, text: str) -> None:
 
 
 def test_a_picture_is_never_wider_than_its_cell(pictures: list[Picture]) -> None:
-    """JupyterLab puts SVG into the page; only its own style can make it shrink."""
-    root = pictures[0]._repr_svg_().partition(">")[0]
-    assert root.startswith("<svg ") and "max-width:100%" in root and "height:auto" in root
-    assert "viewBox" in root  # what keeps its proportions
+    """JupyterLab cuts off what is wider; the proportions stay."""
+    shapes = []
+    for svg in (pictures[0].svg(), pictures[0]._repr_svg_()):
+        root = svg.partition(">")[0]
+        shapes.append([float(re.findall(rf' {side}="([\d.]+)pt"', root)[0]) for side in ("width", "height")])
+        assert "viewBox" in root
+    (width, height), (shown_width, shown_height) = shapes
+    assert width * 96 / 72 > 800 >= shown_width * 96 / 72 > 799
+    assert shown_width / shown_height == pytest.approx(width / height, rel=1e-3)
+
+
+def test_a_small_picture_is_shown_as_it_is() -> None:
+    picture = octets({"AMF": b"\x80\x00"})
+    assert picture._repr_svg_() == picture.svg()
