@@ -65,6 +65,17 @@ class CardGone(CardError):
         super().__init__(message, sw1=None, sw2=None, meaning="no answer")
 
 
+class OtaError(ImslabError):
+    """A secured packet (ETSI TS 102 225) was refused: its protection does not hold.
+
+    ``status``  the response status code that the receiver gives, 01 to 0C; None when it was a response
+    """
+
+    def __init__(self, message: str, *, status: int | None) -> None:
+        self.status = status
+        super().__init__(message)
+
+
 class SrtpError(ImslabError):
     """An SRTP or SRTCP packet could not be protected or opened."""
 

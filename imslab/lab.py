@@ -13,6 +13,7 @@ import io
 import os
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from imslab.errors import CardError, ImslabError, Malformed, NetworkError
 from imslab.ims.scscf import Policy
 from imslab.ims.ue import EXPIRES
 from imslab.uicc import Card, Exchange, IsimClient, IsimProfile, Link, Narrator, Profile, Recorder, Replayer
+from imslab.uicc.ota import deliver
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,6 +96,14 @@ class LabCard:
         self._profile = None
         return self._recorder.reset()
 
+    def ota(self, packet: bytes) -> bytes:
+        """Carry a sealed command packet to the card by SMS; return the response packet, b"" when none came.
+
+        What was read of the card before is forgotten: the packet may have changed it. Raises CardError.
+        """
+        self._profile = None
+        return deliver(self._recorder, packet)
+
     def authenticate(self, rand: bytes, autn: bytes) -> Answer:
         """Let the card judge a challenge: RES, CK and IK, or MacFailure, SyncFailure, CardError."""
         return self._client.authenticate(rand, autn)
@@ -131,6 +141,17 @@ class Subscriber:
         recording: those that it holds. Raises what ``register`` raises.
         """
         return await self._lab._repeat(self, times, algorithms or (None,), transport)
+
+    async def provision(self, **changes: Any) -> None:
+        """Tell the HSS what has changed in this subscription: ``impu=("sip:...", ...)``, ``domain="..."``.
+
+        Sequence numbers go on. Raises Malformed for what a profile cannot hold, ImslabError in a recording.
+        """
+        if self.profile is None:
+            raise ImslabError(f"{self.name} is in a recording: there is no HSS to tell")
+        self.profile = replace(self.profile, **changes)
+        await self._lab.start()
+        self._lab.core.hss.add(self.profile)
 
     async def deregister(self) -> None:
         """Leave the network."""
@@ -340,8 +361,9 @@ class Lab:
         from imslab.net.terminal import Terminal
 
         address = self._proxy(subscriber, transport)
-        if subscriber._terminal is not None and subscriber._terminal.proxy == address:
-            return subscriber._terminal
+        old = subscriber._terminal
+        if old is not None and (old.proxy, old.identity) == (address, subscriber.card.profile):
+            return old
         if subscriber._terminal is not None:
             subscriber._terminal.close()
         terminal = Terminal(

@@ -15,6 +15,7 @@ from imslab.uicc.access import AccessRules
 from imslab.uicc.apdu import Command
 from imslab.uicc.authentication import Authenticator
 from imslab.uicc.filesystem import File
+from imslab.uicc.ota.download import Download
 from imslab.uicc.profile import Profile
 from imslab.uicc.session import Channel, Refused, Session
 from imslab.uicc.store import MemoryStore, Store
@@ -68,6 +69,7 @@ class Card:
         if "pins" in state:
             own.restore(state["pins"])
         self._authenticator.restore(state, session.files.applications)
+        self._download = Download(session, state)
         own.save = lambda octets: session.put("pins", octets)
         session.power_on()
         return session
@@ -91,6 +93,9 @@ class Card:
             apdu.UNBLOCK_PIN: (_INTER_INDUSTRY, _unblock_pin),
             apdu.STATUS: (_UICC, selection.report_status),
             apdu.GET_DATA: (_UICC, aram.Applet(self.profile.access or AccessRules()).answer),
+            apdu.ENVELOPE: (_UICC, self._download.envelope),
+            apdu.FETCH: (_UICC, self._download.fetch),
+            apdu.TERMINAL_RESPONSE: (_UICC, self._download.terminal_response),
             apdu.TERMINAL_PROFILE: (_UICC, _noted),
             apdu.TERMINAL_CAPABILITY: (_UICC, _noted),
         }
@@ -99,6 +104,7 @@ class Card:
         """Switch off and on: selections and verified PINs are gone; return the ATR (at most 33 octets)."""
         self._pending = b""
         self._session.power_on()
+        self._download.power_on()
         return self.profile.atr or atr(self.protocol)
 
     def transmit(self, apdu: bytes, /) -> bytes:

@@ -16,6 +16,7 @@ from imslab.errors import ImslabError, Malformed
 from imslab.octets import exactly, unhex
 from imslab.uicc.access import AccessRules, from_plain, to_plain
 from imslab.uicc.identity import home_domain
+from imslab.uicc.ota.keys import KeySet
 
 ISIM_SERVICES = frozenset((1, 2, 5, 20))  # P-CSCF address, GBA, P-CSCF discovery, WebRTC URI
 USIM_SERVICES = frozenset(
@@ -40,6 +41,7 @@ class Profile:
     ``ind_length``, ``delta``, ``age_limit``  how the card judges SQN (TS 33.102, C.2); None: no limit
     ``sqn``           highest SQN that the card has accepted, 6 octets
     ``access``        who may use which application (ARA-M); None: the card has no such applet
+    ``ota``           key sets for management over the air (TS 102 225), one for each version
     ``pin1`` ...      4 to 8 digits (PUKs and ``adm``: 8); ``pin1_enabled`` tells whether it is asked for
     """
 
@@ -80,6 +82,7 @@ class Profile:
     ist: frozenset[int] = ISIM_SERVICES
     ust: frozenset[int] = USIM_SERVICES
     atr: bytes | None = None
+    ota: tuple[KeySet, ...] = _secret(())
     access: AccessRules | None = None
 
     def __post_init__(self) -> None:
@@ -113,6 +116,8 @@ class Profile:
             raise Malformed("iccid must have 10 to 20 digits")
         if not set(self.msisdn.removeprefix("+")) <= set("0123456789*#") or len(self.msisdn) > 20:
             raise Malformed("msisdn must be a telephone number of at most 20 digits")
+        if len({keys.version for keys in self.ota}) < len(self.ota):
+            raise Malformed("ota: two key sets have the same version")
         for key in ("ist", "ust"):
             if any(not 1 <= service <= 255 for service in getattr(self, key)):
                 raise Malformed(f"{key}: services are numbered 1 to 255")
@@ -228,6 +233,10 @@ def _from_plain(key: str, value: Any) -> Any:
         if not isinstance(value, list | tuple):
             raise Malformed("access must be a list of rules")
         return from_plain(value)
+    if key == "ota":
+        if not isinstance(value, list | tuple):
+            raise Malformed("ota must be a list of key sets")
+        return tuple(map(KeySet.from_dict, value))
     if key in _TUPLES + _SETS:
         values = [value] if isinstance(value, str) else value
         if not isinstance(values, list | tuple | set | frozenset):
@@ -245,7 +254,7 @@ def _to_plain(value: Any) -> Any:
     if isinstance(value, AccessRules):
         return to_plain(value)
     if isinstance(value, tuple):
-        return list(value)
+        return [one.to_dict() if isinstance(one, KeySet) else one for one in value]
     return sorted(value) if isinstance(value, frozenset) else value
 
 
@@ -267,6 +276,9 @@ def _check_type(key: str, value: Any) -> None:
         )
     elif key == "access":
         good, wanted = isinstance(value, AccessRules), "a list of rules"
+    elif key == "ota":
+        good = isinstance(value, tuple) and all(isinstance(one, KeySet) for one in value)
+        wanted = "key sets"
     elif key in _BOOLEANS:
         good, wanted = isinstance(value, bool), "true or false"
     elif key in _INTEGERS:
