@@ -14,10 +14,11 @@ from enum import Enum
 from typing import Any, Protocol
 
 from imslab.aka import digest
-from imslab.errors import CardError, ImslabError, MacFailure, Malformed, RegistrationFailed, SyncFailure
+from imslab.errors import ImslabError, MacFailure, Malformed, RegistrationFailed, SyncFailure
 from imslab.ims.node import Address, Node, RandomSource, Send, parsed
 from imslab.ims.regevent import read_reginfo
-from imslab.sip import Challenge, Message, transaction
+from imslab.ims.requests import Identity, Requests
+from imslab.sip import Challenge, Credentials, Message, transaction
 
 PREFERENCE = ("AKAv2-SHA-256", "AKAv2-MD5", "AKAv1-MD5")  # strongest first
 MOST_CHALLENGES = 3  # the first, one after AUTS, and one more (TS 24.229, 5.1.1.5.1)
@@ -32,22 +33,6 @@ class State(Enum):
     REGISTERED = "registered"
     LEAVING = "de-registering"
     FAILED = "failed"
-
-
-class Identity(Protocol):
-    """What a UE reads from the card before it registers: ``imslab.uicc.IsimProfile`` is one."""
-
-    @property
-    def impi(self) -> str:
-        """The private identity, a NAI without "sip:"."""
-
-    @property
-    def impu(self) -> tuple[str, ...]:
-        """The public identities, SIP or tel URIs, the default one first."""
-
-    @property
-    def domain(self) -> str:
-        """The home domain."""
 
 
 class CardAnswer(Protocol):
@@ -133,8 +118,7 @@ class Ue(Node):
         self._last: tuple[str, str] = ("", "")  # nonce and response of the last answer
         self._proof: _Proof | None = None
         self._refresh_at: float | None = None
-        # RFC 7118, B.1: a browser does not know its own address and makes up a name.
-        self._sent_by = f"{random(6).hex()}.invalid" if address.transport == "WS" else _host_port(address)
+        self._requests = Requests(identity, address, proxy, random)
 
     # -- what the caller asks for -----------------------------------------------------------
 
@@ -150,21 +134,7 @@ class Ue(Node):
         """Ask for the reg event: NOTIFYs fill ``reginfo`` (TS 24.229, 5.1.1.3)."""
         if self.registered is None:
             raise RegistrationFailed("no registration to watch", status=None, advice="register first")
-        impu = self.identity.impu[0]
-        headers = [
-            *self._hop_headers(),
-            *(("Route", route) for route in (f"<{self.proxy.uri};lr>", *self.registered.service_routes)),
-            ("From", f"<{impu}>;tag={self._token(6)}"),
-            ("To", f"<{impu}>"),
-            ("Call-ID", self._token(12)),
-            ("CSeq", "1 SUBSCRIBE"),
-            ("Contact", f"<{self._contact()}>"),
-            ("P-Preferred-Identity", f"<{impu}>"),
-            ("Event", "reg"),
-            ("Accept", "application/reginfo+xml"),
-            ("Expires", "600000"),
-        ]
-        self._start(Message.request("SUBSCRIBE", impu, headers=headers), now)
+        self._start(self._requests.subscribe(self.registered.service_routes, EXPIRES), now)
 
     def card_request(self) -> CardRequest | None:
         """Return, once, the challenge that the card has to answer now."""
@@ -182,7 +152,9 @@ class Ue(Node):
             # TS 24.229, 5.1.1.5.3: tell the network by an empty response, and trust it no further.
             self.failure = answer
             self._note(now, "AUTN is wrong", self.identity.impi, "the network did not prove itself")
-            self._send_register(now, self._authorization(self._challenge, ""))
+            self._proof = None
+            arguments = self._requests.arguments(self._challenge)
+            self._send_register(now, self._requests.credentials(self._challenge, arguments, ""))
         elif isinstance(answer, ImslabError):
             self._fail(answer, now)
         else:
@@ -194,40 +166,24 @@ class Ue(Node):
         if self.state in (State.REGISTERING, State.LEAVING):
             raise RegistrationFailed(f"already {self.state.value}", status=None, advice="wait for its end")
         self.state, self.failure = state, None
-        self._challenges, self._challenge, self._refresh_at = 0, None, None
+        self._challenges, self._challenge, self._refresh_at, self._proof = 0, None, None, None
         if fresh or not self._call_id:
-            self._call_id, self._cseq = f"{self._token(8)}@{self._sent_by.split(':')[0]}", 0
+            self._call_id, self._cseq = f"{self._token(8)}@{self._requests.host}", 0
             self._last = ("", "")
         self._from_tag = self._token(6)
         # A re-registration repeats the last answer (TS 24.229, 5.1.1.4.1); a first one has nothing to say.
-        nonce, response = self._last
-        self._send_register(now, self._credentials(nonce=nonce, response=response))
+        self._send_register(now, self._requests.nothing_yet(*self._last))
 
-    def _send_register(self, now: float, authorization: str) -> None:
+    def _send_register(self, now: float, credentials: Credentials) -> None:
         self._cseq += 1
-        domain, impu = self.identity.domain, self.identity.impu[0]
-        expires = 0 if self.state is State.LEAVING else self.expires
-        headers = [
-            *self._hop_headers(),
-            ("Route", f"<{self.proxy.uri};lr>"),
-            ("From", f"<{impu}>;tag={self._from_tag}"),
-            ("To", f"<{impu}>"),
-            ("Call-ID", self._call_id),
-            ("CSeq", f"{self._cseq} REGISTER"),
-            ("Contact", f"<{self._contact()}>;expires={expires}"),
-            ("Authorization", authorization),
-            ("Supported", "path"),
-        ]
-        self._start(Message.request("REGISTER", f"sip:{domain}", headers=headers), now)
-
-    def _hop_headers(self) -> list[tuple[str, str]]:
-        via = f"SIP/2.0/{self.address.transport} {self._sent_by};branch={self._branch()};rport"
-        return [("Via", via), ("Max-Forwards", "70")]
-
-    def _contact(self) -> str:
-        user = self.identity.impi.split("@")[0]
-        transport = "" if self.address.transport == "UDP" else f";transport={self.address.transport.lower()}"
-        return f"sip:{user}@{self._sent_by}{transport}"
+        request = self._requests.register(
+            call_id=self._call_id,
+            cseq=self._cseq,
+            tag=self._from_tag,
+            expires=0 if self.state is State.LEAVING else self.expires,
+            credentials=credentials,
+        )
+        self._start(request, now)
 
     def _start(self, request: Message, now: float) -> None:
         client = transaction.NonInviteClient(request, now=now, reliable=self.address.reliable)
@@ -237,12 +193,6 @@ class Ue(Node):
     def _flush(self, client: transaction.NonInviteClient) -> None:
         for message in client.outgoing():
             self._send(message, self.proxy)
-
-    def _credentials(self, *, nonce: str, response: str, extra: str = "") -> str:
-        return (
-            f'Digest username="{self.identity.impi}", realm="{self.identity.domain}", nonce="{nonce}", '
-            f'uri="sip:{self.identity.domain}", response="{response}"{extra}'
-        )
 
     # -- what arrives -----------------------------------------------------------------------
 
@@ -292,7 +242,7 @@ class Ue(Node):
             self._challenged(response, now)
         elif response.status == 423 and response.min_expires and self.expires < response.min_expires:
             self.expires = response.min_expires
-            self._send_register(now, self._credentials(nonce="", response=""))
+            self._send_register(now, self._requests.nothing_yet())
         elif 200 <= response.status < 300:
             self._succeeded(response, now)
         else:
@@ -333,58 +283,30 @@ class Ue(Node):
         self, challenge: Challenge, now: float, *, card: CardAnswer | None = None, auts: bytes | None = None
     ) -> None:
         algorithm = challenge.algorithm or "MD5"
-        arguments = self._arguments(challenge)
         keys: dict[str, Any] = {"password": b""}  # RFC 3310, 3.4: with auts the password is empty
         if card is not None:
             keys = {"res": card.res, "ck": card.ck, "ik": card.ik}
         try:
+            arguments = self._requests.arguments(challenge)
             value = digest.response(algorithm, method="REGISTER", **arguments, **keys)
         except Malformed as error:
             self._fail(error, now)
             return
+        self._proof = None
         if card is not None:
-            self._last = (challenge.nonce or "", value)
+            self._last = (challenge.nonce, value)
             self._proof = _Proof({**arguments, **keys}, algorithm)
-        extra = "" if auts is None else f', auts="{digest.auts_text(auts)}"'
-        self._send_register(now, self._authorization(challenge, value, arguments, extra))
-
-    def _arguments(self, challenge: Challenge) -> dict[str, Any]:
-        qop = "auth" if "auth" in challenge.qop else ("auth-int" if "auth-int" in challenge.qop else None)
-        return {
-            "uri": f"sip:{self.identity.domain}",
-            "username": self.identity.impi,
-            "realm": challenge.realm,
-            "nonce": challenge.nonce,
-            "qop": qop,
-            "nc": "00000001" if qop else None,
-            "cnonce": self._token(8) if qop else None,
-        }
-
-    def _authorization(
-        self,
-        challenge: Challenge,
-        response: str,
-        arguments: dict[str, Any] | None = None,
-        extra: str = "",
-    ) -> str:
-        algorithm = f", algorithm={challenge.algorithm}" if challenge.algorithm else ""
-        opaque = f', opaque="{challenge.opaque}"' if challenge.opaque else ""
-        qop = ""
-        if arguments and arguments["qop"]:
-            qop = f', qop={arguments["qop"]}, nc={arguments["nc"]}, cnonce="{arguments["cnonce"]}"'
-        return self._credentials(
-            nonce=challenge.nonce or "", response=response, extra=algorithm + qop + opaque + extra
-        )
+        self._send_register(now, self._requests.credentials(challenge, arguments, value, auts))
 
     def _succeeded(self, response: Message, now: float) -> None:
         if self.state is State.LEAVING:
             self.state, self.registered, self._call_id = State.IDLE, None, ""
             self._note(now, "de-registered", self.identity.impi)
             return
-        if self._challenge is None:
-            # TS 33.203, 6.1: a network that did not challenge has proved nothing to the card.
+        if self._challenge is None or self._proof is None:
+            # TS 33.203, 6.1: a network that accepts without RES has proved nothing, and asked for no proof.
             error = RegistrationFailed(
-                "the network accepted the registration without a challenge",
+                "the network accepted the registration without a challenge that the card has answered",
                 status=response.status,
                 advice="it has not proved that it knows K; do not trust it",
             )
@@ -419,7 +341,7 @@ class Ue(Node):
         return True
 
     def _granted(self, response: Message) -> int:
-        mine = self._contact()
+        mine = self._requests.contact
         for contact in response.contacts:
             if contact.expires is not None and str(contact.uri) == mine:
                 return contact.expires
@@ -456,14 +378,11 @@ class Ue(Node):
                 del self._clients[key]
             if client.timed_out and client.request.method == "REGISTER":
                 advice = f"is the P-CSCF at {self.proxy} running?"
-                self._fail(RegistrationFailed("no answer in 32 s", status=None, advice=advice), now)
+                silence = RegistrationFailed("no answer in 32 s", status=None, advice=advice)
+                # A network that could not prove itself stays the cause, whether it answers or not.
+                self._fail(self.failure or silence, now)
         if self._refresh_at is not None and now >= self._refresh_at and self.state is State.REGISTERED:
             self.register(now)
-
-
-def _host_port(address: Address) -> str:
-    host = f"[{address.host}]" if ":" in address.host else address.host
-    return f"{host}:{address.port}"
 
 
 def _refused(response: Message) -> RegistrationFailed:
@@ -476,6 +395,3 @@ def _refused(response: Message) -> RegistrationFailed:
     }.get(response.status, "")
     text = f"the network answered {response.status} {response.reason}".rstrip()
     return RegistrationFailed(text, status=response.status, advice=advice)
-
-
-__all__ = ["CardAnswer", "CardError", "CardRequest", "Registered", "State", "Ue"]

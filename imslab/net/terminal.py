@@ -8,7 +8,8 @@ from typing import Protocol
 from imslab.errors import ImslabError, NetworkError, RegistrationFailed
 from imslab.ims import Address, Node, Ue
 from imslab.ims.node import Event, RandomSource
-from imslab.ims.ue import EXPIRES, CardAnswer, Identity, Registered, State
+from imslab.ims.requests import Identity
+from imslab.ims.ue import EXPIRES, CardAnswer, Registered, State
 from imslab.net.drive import Driver
 from imslab.net.stream import StreamWire, TcpConnection
 from imslab.net.tap import Clock, Tap

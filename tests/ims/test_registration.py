@@ -258,6 +258,36 @@ def test_a_network_that_does_not_challenge_is_not_trusted(make):
     assert lab.ue.state is State.FAILED and "without a challenge" in str(lab.ue.failure)
 
 
+def test_a_network_that_accepts_auts_alone_is_not_trusted(make):
+    """AUTS is no RES: a 200 to it would register a user whom nobody has authenticated."""
+    lab = make()
+    lab.card.array = SqnArray(dict.fromkeys(range(32), 5000), delta=None)
+
+    def fake(send):
+        request = Message.parse(send.octets)
+        if send.source != lab.ue.address or not request.authorization[0].auts:
+            return [send]
+        reply = Message.reply(request, 200, headers=[("Contact", request.get("Contact"))], to_tag="x")
+        return [send._replace(octets=bytes(reply), source=send.destination, destination=send.source)]
+
+    lab.network.intercept = fake
+    register(lab)
+    assert lab.ue.state is State.FAILED and "without a challenge that the card has answered" in str(
+        lab.ue.failure
+    )
+
+
+def test_a_network_that_could_not_prove_itself_stays_the_cause_when_it_falls_silent(make):
+    lab = make()
+    lab.card.authenticate = lambda rand, autn: (_ for _ in ()).throw(MacFailure("forged"))
+    lab.network.intercept = lambda send: (
+        [] if send.source == lab.ue.address and len(lab.card.asked) + len(lab.network.passed) > 4 else [send]
+    )
+    register(lab)
+    lab.network.advance(40)
+    assert isinstance(lab.ue.failure, MacFailure)
+
+
 # -- time -----------------------------------------------------------------------------------------
 
 
