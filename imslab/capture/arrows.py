@@ -8,13 +8,15 @@ from collections.abc import Iterable
 from imslab.aka.digest import is_aka, parse_nonce
 from imslab.capture.apdu import ApduEvent, Pair, pairs
 from imslab.capture.cx import CxEvent
+from imslab.capture.http import HttpEvent
 from imslab.capture.reassemble import Endpoint
 from imslab.capture.registrations import view
 from imslab.capture.sip import SipEvent
-from imslab.capture.views import APDU, CX, SIP, Arrow
+from imslab.capture.views import APDU, CX, HTTP, SIP, Arrow
 from imslab.errors import Malformed
 from imslab.ims.cx import MultimediaAuthAnswer, MultimediaAuthRequest
-from imslab.sip import Message
+from imslab.ims.http import Request
+from imslab.sip import Challenge, Credentials, Message
 
 _SHOWN = 8  # hex digits of a RAND or a response
 
@@ -24,6 +26,7 @@ def arrows(
     apdus: Iterable[ApduEvent],
     cx: Iterable[CxEvent],
     shared: frozenset[str] = frozenset(),
+    http: Iterable[HttpEvent] = (),
 ) -> list[Arrow]:
     """Return the arrows of these events in the order of time.
 
@@ -32,10 +35,11 @@ def arrows(
     found = [_sip_arrow(event, shared) for event in sip]
     found += [arrow for pair in pairs(apdus) for arrow in _apdu_arrows(pair)]
     found += [_cx_arrow(event, shared) for event in cx]
+    found += [_http_arrow(event, shared) for event in http]
     return sorted(found, key=lambda arrow: arrow.at)
 
 
-def shared_addresses(events: Iterable[SipEvent | CxEvent]) -> frozenset[str]:
+def shared_addresses(events: Iterable[SipEvent | CxEvent | HttpEvent]) -> frozenset[str]:
     """Return the addresses from which something was sent to the same address."""
     return frozenset(event.source[0] for event in events if event.source[0] == event.destination[0])
 
@@ -116,3 +120,40 @@ def _cx_detail(event: CxEvent) -> str:
     if isinstance(value, MultimediaAuthAnswer) and value.vector is not None:
         return f"RAND {value.vector.rand.hex()[:_SHOWN]}…, AUTN, XRES, CK, IK"
     return ""
+
+
+def _http_arrow(event: HttpEvent, shared: frozenset[str]) -> Arrow:
+    message = event.message
+    label, detail = (
+        (f"{message.method} {message.target}", _credentials_words(message.get("Authorization")))
+        if isinstance(message, Request)
+        else _http_answer(message.start_line.partition(" ")[2], message.get("WWW-Authenticate"))
+    )
+    ends = node(event.source, shared), node(event.destination, shared)
+    return Arrow(event.at, *ends, label, HTTP, detail, event.frame)
+
+
+def _credentials_words(text: str | None) -> str:
+    """Return who a request says it is from, and that it brings an answer."""
+    try:
+        given = Credentials.parse(text) if text else None
+    except Malformed:
+        return "credentials that cannot be read"
+    if given is None:
+        return ""
+    words = [f"{given.username[:_SHOWN]}…"] if given.username else []
+    words += [f"auts {given.auts[:_SHOWN]}…"] if given.auts else []
+    words += [f"response {given.response[:_SHOWN]}…"] if given.response and not given.auts else []
+    return ", ".join(words)
+
+
+def _http_answer(words: str, offered: str | None) -> tuple[str, str]:
+    """Return label and small print of an answer; a challenge names its algorithm, then RAND or the realm."""
+    try:
+        offer = Challenge.parse(offered) if offered else None
+        if offer is None or not offer.algorithm:
+            return words, ""
+        told = _nonce_words(offer.algorithm, offer.nonce) if is_aka(offer.algorithm) else [offer.realm]
+        return f"{words} · {offer.algorithm}", ", ".join(told)
+    except Malformed:
+        return words, "a challenge that cannot be read"

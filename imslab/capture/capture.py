@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from imslab.capture.cx import CxEvent
+    from imslab.capture.http import HttpEvent
     from imslab.uicc import Exchange
 
 _PROTOCOLS = {index.UDP: "udp", index.TCP: "tcp"}
@@ -76,7 +77,7 @@ class Capture:
     @property
     def warnings(self) -> list[str]:
         """What could not be read, with frames or offsets."""
-        _ = self.sip, self.apdu_events, self.cx_events
+        _ = self.sip, self.apdu_events, self.cx_events, self.http
         return [*self.file.warnings, *self._whole.index.warnings, *self._whole.warnings]
 
     @property
@@ -93,6 +94,11 @@ class Capture:
     def cx_events(self) -> "list[CxEvent]":
         """The Diameter Cx messages."""
         return self._mine(self._whole.cx)
+
+    @property
+    def http(self) -> "list[HttpEvent]":
+        """The HTTP messages: of GBA, for example."""
+        return self._mine(self._whole.http)
 
     @cached_property
     def logins(self) -> "list[Registration]":
@@ -176,8 +182,8 @@ class Capture:
         """Return everything that a ladder can show, in the order of time."""
         from imslab.capture.arrows import arrows, shared_addresses
 
-        shared = shared_addresses([*self._whole.sip, *self._whole.cx])
-        return arrows(self.sip, self.apdu_events, self.cx_events, shared)
+        shared = shared_addresses([*self._whole.sip, *self._whole.cx, *self._whole.http])
+        return arrows(self.sip, self.apdu_events, self.cx_events, shared, self.http)
 
     def ladder(self, **options: Any) -> Any:
         """Draw who sent what to whom; options are those of `imslab.charts.ladder`."""
@@ -294,6 +300,12 @@ class _Whole:
         from imslab.capture import cx  # brings the whole core with it: only for who asks
 
         return cx.read(self.file, self.index, self.warnings)
+
+    @cached_property
+    def http(self) -> "list[HttpEvent]":
+        from imslab.capture import http  # brings the whole core with it, as cx
+
+        return http.read(self.file, self.index, self.warnings)
 
 
 @dataclass(frozen=True, slots=True)

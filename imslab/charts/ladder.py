@@ -8,16 +8,16 @@ and the number of its frame, so that the same packet is found in Wireshark.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from imslab.capture.views import APDU, CX, SIP, Arrow
-from imslab.charts.picture import BLUE, GREEN, GREY, PALE, VERMILION, Picture, blank, fitted, style
+from imslab.capture.views import APDU, CX, HTTP, SIP, Arrow
+from imslab.charts.picture import BLUE, GREEN, GREY, PALE, PURPLE, VERMILION, Picture, blank, fitted, style
 from imslab.errors import Malformed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = {APDU: VERMILION, SIP: BLUE, CX: GREEN}
-MEANING = {APDU: "APDU (card)", SIP: "SIP", CX: "Diameter Cx (HSS)"}
+COLOURS = {APDU: VERMILION, SIP: BLUE, CX: GREEN, HTTP: PURPLE}
+MEANING = {APDU: "APDU (card)", SIP: "SIP", CX: "Diameter Cx (HSS)", HTTP: "HTTP"}
 MOST = 400  # arrows in one ladder: more cannot be read, nor drawn in a second
 _ROW, _HEAD, _FOOT, _LEFT = 0.36, 0.62, 0.34, 1.25  # inches
 _TIME, _FRAME = 0.62, 1.12  # inches: where these two columns end

@@ -45,7 +45,7 @@ class Tap:
         self.writer, self.clock = writer, clock
         self._hss = (hss, diameter.PORT)
         self._noted: list[Callable[[], None]] = []
-        self._diameter_open = False
+        self._diameter: set[tuple[str, int]] = set()
         self._identifier = 0
         import_module("diameter.message")  # a third of a second that no login should seem to take
 
@@ -98,8 +98,8 @@ class Tap:
         self, scscf: Address, request: Request, answer: Answer, asked: float, answered: float
     ) -> None:
         client = (scscf.host, _CX_CLIENT_PORT)
-        if not self._diameter_open:
-            self._diameter_open = True
+        if client not in self._diameter:
+            self._diameter.add(client)
             self.writer.tcp_open(asked, client, self._hss)
         self._identifier += 1
         question, reply = diameter.encode(request, answer, self._identifier)

@@ -50,7 +50,7 @@ class GbaCommands(ABC):
         return exactly("Ks_ext_NAF", value, 32)
 
     def gba_store(self, rand: bytes, b_tid: str, lifetime: str) -> None:
-        """Write RAND, B-TID and the key's lifetime into EF.GBABP, after a bootstrapping.
+        """Write RAND, B-TID and key lifetime into EF.GBABP, after a bootstrapping.
 
         Malformed when they do not fit into the card's file, CardError when the card refuses.
         """
@@ -61,7 +61,7 @@ class GbaCommands(ABC):
         self._accept(exchange(self._link, apdu.update_binary(0, contents[:255]))[1], f"UPDATE {kind.NAME}")
 
     def gba_bootstrapping(self) -> GbaBootstrapping:
-        """Read EF.GBABP: RAND, B-TID and lifetime of the last bootstrapping; all empty when there was none."""
+        """Read EF.GBABP: RAND, B-TID and lifetime of the last run; all empty when there was none."""
         kind = UsimGbaBootstrapping if self._is_usim() else GbaBootstrapping
         size = min(self._parameters(kind).size or 256, 256)
         data, sw = exchange(self._link, apdu.read_binary(0, size))

@@ -117,7 +117,9 @@ def test_kinds_have_their_colours_and_stand_in_the_legend(kind: str) -> None:
     label = next(text for text in texts(picture) if text.get_text() == "x")
     assert label.get_color() == COLOURS[kind]
     legends = [
-        text.get_text() for text in texts(picture) if text.get_text().startswith(("APDU", "SIP", "Diameter"))
+        text.get_text()
+        for text in texts(picture)
+        if text.get_text().startswith(("APDU", "SIP", "Diameter", "HTTP"))
     ]
     assert len(legends) == 1
 
