@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from imslab.capture import Capture, Registration
     from imslab.ims.node import Address, Event
     from imslab.net.core import Core
+    from imslab.net.gba import Browser, WebOperator
     from imslab.net.terminal import Terminal
 
 NAMES = ("alice", "bob")
@@ -44,6 +45,7 @@ _HOSTS = {
     "s-cscf": 31,
     "hss": 41,
 }
+_WEB_HOSTS = {"bsf": 51, "naf": 61}  # named in the trace when they are there
 _PROVENANCE = "imslab: a live run of software cards, UEs and the embedded core"
 _BLOCKS = 50  # labs side by side on one machine: 127.0.0.x, 127.0.1.x, ...
 
@@ -96,6 +98,11 @@ class LabCard:
         self._profile = None
         return self._recorder.reset()
 
+    @property
+    def client(self) -> IsimClient:
+        """The client that speaks to the card, for what is not shown here: GBA, PINs."""
+        return self._client
+
     def ota(self, packet: bytes) -> bytes:
         """Carry a sealed command packet to the card by SMS; return the response packet, b"" when none came.
 
@@ -141,6 +148,14 @@ class Subscriber:
         recording: those that it holds. Raises what ``register`` raises.
         """
         return await self._lab._repeat(self, times, algorithms or (None,), transport)
+
+    async def browser(self, *, uicc: bool = False) -> "Browser":
+        """Return a browser that logs in to web applications with the card (GBA, TS 33.220).
+
+        ``uicc``  Ks stays in the card (GBA_U); else the terminal computes it of CK and IK (GBA_ME)
+        Raises ImslabError in a recording: look at ``lab.capture`` there. NetworkError as ``start``.
+        """
+        return await self._lab._browser(self, uicc)
 
     async def provision(self, **changes: Any) -> None:
         """Tell the HSS what has changed in this subscription: ``impu=("sip:...", ...)``, ``domain="..."``.
@@ -195,6 +210,7 @@ class Lab:
         self.clock = Clock()
         self._policy, self._random = policy, os.urandom if seed is None else Seeded(seed)
         self._core: Core | None = None
+        self._web: WebOperator | None = None
         self._tap: Any = None
         self._file = io.BytesIO()
         self._cached: tuple[int, Capture] | None = None
@@ -233,6 +249,13 @@ class Lab:
         return self._cached[1]
 
     @property
+    def web(self) -> "WebOperator":
+        """The BSF and the web application of the network; they are there from the first ``browser()`` on."""
+        if self._web is None:
+            raise ImslabError("no web application is running: await lab.alice.browser() first")
+        return self._web
+
+    @property
     def core(self) -> "Core":
         """The embedded core; in a recording there is none."""
         if self._core is None:
@@ -254,6 +277,9 @@ class Lab:
             if subscriber._terminal is not None:
                 subscriber._terminal.close()
                 subscriber._terminal = None
+        if self._web is not None:
+            self._web.close()
+            self._web = None
         if self._core is not None:
             self._core.close()
             self._core = None
@@ -382,6 +408,37 @@ class Lab:
         await terminal.open()
         subscriber._terminal = terminal
         return terminal
+
+    async def _browser(self, subscriber: Subscriber, uicc: bool) -> "Browser":
+        from imslab.net.gba import Browser, WebOperator
+
+        if self._recording is not None:
+            raise ImslabError("this lab is a recording, nothing answers here: look at lab.capture.ladder()")
+        await self.start()
+        hosts = {name: f"{self.core.host.rpartition('.')[0]}.{last}" for name, last in _WEB_HOSTS.items()}
+        if self._web is None:
+            web = WebOperator(
+                self.core.hss.ask, hosts=hosts, random=self._random, clock=self.clock, tap=self._tap
+            )
+            await web.start()
+            self._web = web
+            for name, host in hosts.items():
+                self._tap.writer.name(host, name)
+        impi = subscriber.card.profile.impi
+        change = self.web.bsf.gba_u.add if uicc else self.web.bsf.gba_u.discard
+        change(impi)  # what the user security settings in an HSS say
+        self._drain()
+        return Browser(
+            subscriber.card.client,
+            impi,
+            self.web.names,
+            host=self._hosts[subscriber.name],
+            uicc=uicc,
+            slow=subscriber.card.software is None,
+            random=self._random,
+            clock=self.clock,
+            after_card=self._drain,
+        )
 
     def _proxy(self, subscriber: Subscriber, transport: str) -> "Address":
         """Return the P-CSCF that the card names; the lab is the DNS of its own names."""

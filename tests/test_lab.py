@@ -174,3 +174,33 @@ async def test_a_card_whose_key_nobody_knows(monkeypatch):
         known.close()
     finally:
         lab.close()
+
+
+@pytest.mark.parametrize("uicc", [False, True], ids=["GBA_ME", "GBA_U"])
+async def test_a_web_application_and_its_ladder(lab, uicc):
+    with pytest.raises(ImslabError, match="browser"):
+        _ = lab.web
+    browser = await lab.alice.browser(uicc=uicc)
+    page = await browser.open("http://shop.example.com/basket")
+    assert lab.alice.profile.impi in page.body and "<iframe" in page._repr_html_()
+    arrows = lab.capture.arrows()
+    names = {lab.capture.names[node] for a in arrows for node in (a.source, a.destination)}
+    assert names >= {"alice", "alice's card", "bsf", "hss", "naf"}
+    labels = [arrow.label for arrow in arrows]
+    assert ("AUTHENTICATE (GBA, bootstrap)" in labels) is uicc
+    assert ("DB: Ks_ext_NAF" in labels) is uicc and ("DB: RES CK IK" in labels) is not uicc
+    keys = lab.web.bsf.keys(page.b_tid, lab.web.naf.naf_id, lab.clock())
+    assert (keys.ks_int_naf is not None) is uicc
+
+
+async def test_a_recorded_login_to_a_web_application():
+    lab = imslab.Lab(trace=path("traces", "gba-login.pcapng"))
+    assert lab.capture.warnings == []
+    assert [e.message.get("Host") for e in lab.capture.http if hasattr(e.message, "method")] == 2 * [
+        "shop.example.com",
+        *2 * ["bsf.mnc001.mcc001.pub.3gppnetwork.org"],
+        "shop.example.com",
+    ]
+    assert {arrow.kind for arrow in lab.capture.arrows()} == {"APDU", "HTTP", "Cx"}
+    with pytest.raises(ImslabError, match="recording"):
+        await lab.alice.browser()

@@ -34,7 +34,14 @@ async def register_resync(lab: Lab) -> None:
     await lab.alice.register("AKAv2-MD5")
 
 
+async def gba_login(lab: Lab) -> None:
+    """Record two logins to a web application with alice's SIM: Ks in the terminal, then Ks in the card."""
+    await (await lab.alice.browser()).open("http://shop.example.com/basket")
+    await (await lab.alice.browser(uicc=True)).open("http://shop.example.com/account")
+
+
 TRACES: dict[str, Callable[[Lab], Awaitable[None]]] = {
+    "gba-login": gba_login,
     "register-akav1": register_akav1,
     "register-akav2": register_akav2,
     "register-resync": register_resync,
