@@ -12,11 +12,9 @@ import typer
 
 from imslab.data import profile_path
 from imslab.errors import CardError, ImslabError
-from imslab.uicc import IsimClient, Profile
-from imslab.uicc.verification import remaining_tries
 
 if TYPE_CHECKING:
-    from imslab.uicc import IsimProfile, Link
+    from imslab.uicc import IsimClient, IsimProfile, Link
 
 _PATIENCE = 0.5  # seconds of silence after which the trace is written to the disk
 
@@ -48,7 +46,7 @@ def read(
     gsmtap: Gsmtap = None,
 ) -> int:
     """Show the IMS profile of the card in a reader as a table; any card will do."""
-    from imslab.uicc import pcsc
+    from imslab.uicc import IsimClient, pcsc
 
     link = pcsc.connect(reader, atr=atr, exclusive=exclusive)
     try:
@@ -75,7 +73,7 @@ def serve(
     gsmtap: Gsmtap = None,
 ) -> int:
     """Publish a software card to pcscd over the virtual reader vpcd, until Ctrl-C."""
-    from imslab.uicc import Card, FileStore
+    from imslab.uicc import Card, FileStore, Profile
     from imslab.uicc.vpcd import Slot
 
     known = Profile.load(_profile_file(profile))
@@ -135,7 +133,7 @@ def table(profile: "IsimProfile") -> str:
     return "\n".join(lines)
 
 
-def _profile(client: IsimClient) -> "IsimProfile":
+def _profile(client: "IsimClient") -> "IsimProfile":
     try:
         return client.read_profile()
     except CardError as error:
@@ -146,7 +144,9 @@ def _profile(client: IsimClient) -> "IsimProfile":
         raise
 
 
-def _present_pin(client: IsimClient, link: "Link", even_the_last: bool) -> None:
+def _present_pin(client: "IsimClient", link: "Link", even_the_last: bool) -> None:
+    from imslab.uicc.verification import remaining_tries
+
     left = remaining_tries(link)
     if left is None:
         print("PIN1 is not asked for.")

@@ -12,7 +12,6 @@ import typer
 
 from imslab.errors import Malformed
 from imslab.octets import unhex
-from imslab.uicc import Profile
 
 if TYPE_CHECKING:
     from imslab.uicc.provisioning import Report
@@ -36,7 +35,7 @@ def write(
     ] = False,
 ) -> int:
     """Write a profile's IMS values to a card that belongs to you; the exit status is 0 when all was kept."""
-    from imslab.uicc import pcsc, provisioning
+    from imslab.uicc import Profile, pcsc, provisioning
     from imslab.uicc.verification import verify_pin
 
     wanted = Profile.load(profile)

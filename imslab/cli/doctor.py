@@ -7,21 +7,18 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING
 
 from imslab.data import path
 from imslab.errors import CardGone, ImslabError
-from imslab.uicc import apdu, status
-from imslab.uicc.isim import ISIM, USIM
-from imslab.uicc.link import exchange
-from imslab.uicc.readiness import REMEDIES, ReaderError, State, remedy
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
     from imslab.uicc.pcsc import PcscLink
+    from imslab.uicc.readiness import State
 
 OLDEST_PYTHON = (3, 11)
 SECONDS = 30  # for a program to say its version
@@ -87,7 +84,6 @@ PROGRAMS = (
         },
     ),
 )
-PYSCARD = asdict(REMEDIES[State.NO_PYSCARD])
 
 
 def doctor() -> int:
@@ -174,6 +170,7 @@ def programs() -> list[Finding]:
 def card_reader() -> list[Finding]:
     """Look for pyscard, the PC/SC service behind it, readers, a card, and its ISIM: up to what is missing."""
     from imslab.uicc import pcsc
+    from imslab.uicc.readiness import ReaderError, State
 
     found: list[Finding] = []
     try:
@@ -196,6 +193,11 @@ def card_reader() -> list[Finding]:
 
 def card(link: "PcscLink") -> list[Finding]:
     """Look for the card's ISIM, or else its USIM; no PIN is tried."""
+    from imslab.uicc import apdu, status
+    from imslab.uicc.isim import ISIM, USIM
+    from imslab.uicc.link import exchange
+    from imslab.uicc.readiness import State
+
     state = f"{link.protocol} in {link.name}, ATR {link.atr.hex()}"
     found = [Finding("card", state, True)]
     for name, aid in (("ISIM", ISIM), ("USIM", USIM)):
@@ -205,22 +207,25 @@ def card(link: "PcscLink") -> list[Finding]:
     return [*found, *_obstacle(State.NO_APPLICATION, found)]
 
 
+# Where a state shows, by its name; all others are about the card.
 _PLACES = {
-    State.NO_PYSCARD: "pyscard",
-    State.NO_LIBRARY: "libpcsclite",
-    State.NO_DAEMON: "PC/SC service",
-    State.ACCESS_DENIED: "PC/SC service",
-    State.NO_READER: "reader",
-    State.NO_APPLICATION: "ISIM",
+    "NO_PYSCARD": "pyscard",
+    "NO_LIBRARY": "libpcsclite",
+    "NO_DAEMON": "PC/SC service",
+    "ACCESS_DENIED": "PC/SC service",
+    "NO_READER": "reader",
+    "NO_APPLICATION": "ISIM",
 }
 
 
-def _obstacle(state: State, before: list[Finding]) -> list[Finding]:
+def _obstacle(state: "State", before: list[Finding]) -> list[Finding]:
     """Return what is in the way, after what was found so far; all of it only for a card in a reader."""
+    from imslab.uicc.readiness import State, remedy
+
     there = [] if before or state is State.NO_PYSCARD else [Finding("pyscard", _pyscard_version(), True)]
     words = state.value + (" (only for a card in a reader)" if state is State.NO_PYSCARD else "")
     bring = remedy(state, _system())
-    return [*there, Finding(_PLACES.get(state, "card"), words, False, bring=bring)]
+    return [*there, Finding(_PLACES.get(state.name, "card"), words, False, bring=bring)]
 
 
 def _pyscard_version() -> str:

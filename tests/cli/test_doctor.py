@@ -11,6 +11,10 @@ from packaging.requirements import Requirement
 
 from imslab.cli import doctor, main
 from imslab.cli.doctor import Finding
+from imslab.data import profile_path
+from imslab.errors import CardGone
+from imslab.uicc import Card, Profile, pcsc
+from imslab.uicc.readiness import ReaderError, State
 
 
 def no_program(name: str, path: str | None = None) -> None:
@@ -54,7 +58,8 @@ def test_command_is_that_of_the_system(system: str, command: str, monkeypatch: p
 
 def test_unknown_linux_gets_both_commands(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_system", lambda: "")
-    assert doctor.bring_on_this_system(doctor.PYSCARD).count("make reader") == 2
+    assert doctor.bring_on_this_system(doctor.PROGRAMS[0].bring).count("install") == 2
+    assert [one.bring.count("make reader") for one in doctor._obstacle(State.NO_PYSCARD, [])] == [2]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +82,6 @@ def test_tells_the_family_of_a_linux(
 def test_every_program_has_a_command_for_every_system() -> None:
     systems = {"debian", "fedora", "macos", "windows"}
     assert all(set(program.bring) == systems for program in doctor.PROGRAMS)
-    assert set(doctor.PYSCARD) == systems
 
 
 def test_exit_status_follows_what_is_needed(
@@ -116,3 +120,85 @@ def test_versions_of_real_programs() -> None:
     states = {finding.name: finding.state for finding in doctor.programs()}
     assert "TShark" in states["tshark"]
     assert "SIPp v" in states["sipp"]
+
+
+class InReader(Card):
+    """A software card that has the manners of a card in a reader."""
+
+    name = "Stand-in"
+    left = False
+
+    @property
+    def atr(self) -> bytes:
+        return self.reset()
+
+    def close(self) -> None:
+        self.left = True
+
+
+def no_application(apdu: bytes) -> bytes:
+    return bytes.fromhex("6a82")
+
+
+@pytest.mark.parametrize(
+    ("state", "name", "words"),
+    [
+        (State.NO_PYSCARD, "pyscard", "only for a card in a reader"),
+        (State.NO_LIBRARY, "libpcsclite", "libpcsclite is not installed"),
+        (State.NO_DAEMON, "PC/SC service", "does not answer"),
+        (State.ACCESS_DENIED, "PC/SC service", "polkit"),
+    ],
+)
+def test_states_before_there_are_readers(
+    state: State, name: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> list[str]:
+        raise ReaderError("no", state)
+
+    monkeypatch.setattr(pcsc, "readers", refuse)
+    found = doctor.card_reader()[-1]
+    assert (found.name, found.found, found.needed) == (name, False, False)
+    assert words in found.state
+    assert found.bring
+
+
+@pytest.mark.parametrize("error", [State.NO_CARD, State.MUTE_CARD, State.CARD_HELD, State.CARD_GONE])
+def test_states_of_a_card(error: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise CardGone("gone") if error is State.CARD_GONE else ReaderError("no", error)
+
+    monkeypatch.setattr(metadata, "version", lambda name: "2.3.1")
+    monkeypatch.setattr(pcsc, "readers", lambda: ["Omnikey"])
+    monkeypatch.setattr(pcsc, "connect", refuse)
+    pyscard, reader, found = doctor.card_reader()
+    assert (pyscard.state, reader.state) == ("2.3.1", "Omnikey")
+    assert (found.name, found.state, found.found) == ("card", error.value, False)
+    assert found.bring
+
+
+def test_no_reader_and_no_pyscard_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metadata, "version", lambda name: "2.3.1")
+    monkeypatch.setattr(pcsc, "readers", list)
+    assert [one.name for one in doctor.card_reader()] == ["pyscard", "reader"]
+    assert not doctor.card_reader()[-1].found
+
+
+@pytest.mark.parametrize(
+    ("profile", "name", "words"), [("alice", "ISIM", "there"), ("carol", "USIM", "the card has no ISIM")]
+)
+def test_applications_of_a_card(profile: str, name: str, words: str) -> None:
+    card, found = doctor.card(InReader(Profile.load(profile_path(profile)), protocol="T=0"))  # type: ignore[arg-type]
+    assert card.state.startswith("T=0 in Stand-in, ATR 3b")
+    assert (found.name, found.found) == (name, True)
+    assert words in found.state
+
+
+def test_a_card_without_an_application(monkeypatch: pytest.MonkeyPatch) -> None:
+    card = InReader(Profile.load(profile_path("alice")))
+    monkeypatch.setattr(card, "transmit", no_application)
+    monkeypatch.setattr(metadata, "version", lambda name: "2.3.1")
+    monkeypatch.setattr(pcsc, "readers", lambda: ["Stand-in"])
+    monkeypatch.setattr(pcsc, "connect", lambda: card)
+    found = doctor.card_reader()[-1]
+    assert (found.name, found.state) == ("ISIM", State.NO_APPLICATION.value)
+    assert card.left
