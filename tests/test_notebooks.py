@@ -15,7 +15,8 @@ names = pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.stem)
 
 def test_the_course_starts_at_00() -> None:
     assert [file.name for file in NOTEBOOKS[:1]] == ["00-start-here.ipynb"]  # `make lab` opens it
-    assert [int(file.name[:2]) for file in NOTEBOOKS] == list(range(len(NOTEBOOKS)))
+    numbers = [int(file.name[:2]) for file in NOTEBOOKS]
+    assert numbers[:7] == list(range(7)) and len(set(numbers)) == len(numbers)  # 13 and 14 came before 07
 
 
 @names

@@ -10,6 +10,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from imslab import Lab
+from imslab.data import profile_path
+from imslab.uicc import Profile
+from imslab.uicc.ota import TAR_ISIM, command_packet, isim_update, seal
 
 HERE = Path(__file__).parent
 
@@ -40,8 +43,22 @@ async def gba_login(lab: Lab) -> None:
     await (await lab.alice.browser(uicc=True)).open("http://shop.example.com/account")
 
 
+async def ota_update(lab: Lab) -> None:
+    """Record an update over the air (identity, P-CSCF), the same packet once more, and the login after it."""
+    keys = Profile.load(profile_path("alice")).ota[0]
+    await lab.start()
+    impu = ("sip:alice.new@ims.mnc001.mcc001.3gppnetwork.org", *lab.alice.card.profile.impu[1:])
+    script = isim_update(impu=impu[:1], pcscf=["pcscf2.ims.mnc001.mcc001.3gppnetwork.org"])
+    packet = seal(command_packet(keys, TAR_ISIM, script, 1), keys)
+    lab.alice.card.ota(packet)
+    lab.alice.card.ota(packet)
+    await lab.alice.provision(impu=impu)
+    await lab.alice.register("AKAv2-SHA-256")
+
+
 TRACES: dict[str, Callable[[Lab], Awaitable[None]]] = {
     "gba-login": gba_login,
+    "ota-update": ota_update,
     "register-akav1": register_akav1,
     "register-akav2": register_akav2,
     "register-resync": register_resync,

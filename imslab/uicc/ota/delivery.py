@@ -37,8 +37,9 @@ def deliver(link: Link, packet: bytes, *, originator: str = "12345678", referenc
     user_data = sms.segments(packet, reference)
     answer, sw = b"", status.OK
     for number, part in enumerate(user_data, 1):
-        tpdu = sms.deliver(part, originator=originator, more=number < len(user_data))
-        answer, sw = exchange(link, sms.envelope(tpdu))
+        is_last = number == len(user_data)
+        tpdu = sms.deliver(part, originator=originator, more=not is_last)
+        answer, sw = exchange(link, sms.envelope(tpdu, answered=is_last))
         if not status.is_success(sw):
             raise status.refused("ENVELOPE (SMS-PP download)", sw)
     if sw >> 8 == 0x91:

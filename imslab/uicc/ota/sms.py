@@ -118,10 +118,12 @@ def parse_deliver(tpdu: bytes) -> Deliver:
     )
 
 
-def envelope(tpdu: bytes) -> bytes:
-    """Return the command APDU with which a terminal hands a TPDU to the card."""
+def envelope(tpdu: bytes, *, answered: bool = True) -> bytes:
+    """Return the command APDU with which a terminal hands a TPDU to the card, and asks for data."""
     inside = tlv.encode(_TAG_DEVICES, _FROM_NETWORK) + tlv.encode(_TAG_TPDU, tpdu)
-    return bytes(Command(0x80, ENVELOPE, 0x00, 0x00, tlv.encode(_TAG_DOWNLOAD, inside), 256))
+    return bytes(
+        Command(0x80, ENVELOPE, 0x00, 0x00, tlv.encode(_TAG_DOWNLOAD, inside), 256 if answered else None)
+    )
 
 
 def parse_envelope(data: bytes) -> bytes:
