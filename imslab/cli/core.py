@@ -1,6 +1,7 @@
 """``imslab core``: the embedded core alone, for other people's clients."""
 
 import asyncio
+import gc
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -82,6 +83,9 @@ async def _serve(settings: dict[str, object], profiles: "list[Profile]", trace: 
     try:
         await core.start()
         core.add(profiles)
+        # What is there now stays; what comes and goes is mostly freed by its reference count.
+        gc.freeze()
+        gc.set_threshold(20_000, 50, 100)
         _introduce(core, profiles)
         while not stop.is_set():
             await _sleep_or(stop, _FLUSH if tap else None)

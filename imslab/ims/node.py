@@ -109,8 +109,10 @@ class Node(ABC):
     def handle_timer(self, now: float) -> None:  # noqa: B027 -- a node without timers
         """Do what is due at ``now``."""
 
-    def _send(self, message: Message, destination: Address) -> None:
-        self._queue.append(Send(bytes(message), self.address, destination, message))
+    def _send(self, message: Message, destination: Address) -> Send:
+        send = Send(bytes(message), self.address, destination, message)
+        self._queue.append(send)
+        return send
 
     def _note(self, now: float, what: str, about: str = "", why: str = "") -> None:
         self._events.append(Event(now, self.name, what, about, why))
@@ -136,13 +138,14 @@ def parsed(octets: bytes | Message) -> Message:
 class Answered:
     """The responses a server repeats when a request comes again (RFC 3261, 17.2.2, timer J).
 
-    All entries live equally long, so a queue in order of arrival is enough to drop them.
+    All entries live equally long, so a queue in order of arrival is enough to drop them. Octets are
+    kept and not messages: tens of thousands of objects would slow every garbage collection.
     """
 
     LIFETIME = 32.0  # 64 * T1, in seconds
 
     def __init__(self, most: int = 200_000) -> None:
-        self._responses: dict[object, tuple[Message, Address] | None] = {}
+        self._responses: dict[object, Send | None] = {}
         self._order: deque[tuple[float, object]] = deque()
         self._most = most
 
@@ -155,12 +158,12 @@ class Answered:
         self._order.append((now + self.LIFETIME, key))
         return True
 
-    def answer(self, key: object, response: Message, destination: Address) -> None:
+    def answer(self, key: object, response: Send) -> None:
         """Remember the latest response to the request ``key``."""
         if key in self._responses:
-            self._responses[key] = (response, destination)
+            self._responses[key] = response._replace(message=None)
 
-    def repeated(self, key: object) -> tuple[Message, Address] | None:
+    def repeated(self, key: object) -> Send | None:
         """Return the response to send again, or None while there is none yet."""
         return self._responses.get(key)
 

@@ -128,9 +128,7 @@ class Pcscf(Node):
             self._refuse(message, status, source)
 
     def _refuse(self, request: Message, status: int, source: Address, key: object = None) -> None:
-        reply = Message.reply(request, status, to_tag=self._token(6))
-        self._answered.answer(key, reply, source)
-        self._send(reply, source)
+        self._answered.answer(key, self._send(Message.reply(request, status, to_tag=self._token(6)), source))
 
     # -- from the UE ------------------------------------------------------------------------
 
@@ -138,11 +136,12 @@ class Pcscf(Node):
         key = (source, transaction.key(request))
         if not self._answered.first_time(key, now):
             if (again := self._answered.repeated(key)) is not None:
-                self._send(*again)
+                self._queue.append(again)
             return
         request = self._strip(request, source, now)
-        if problems := request.problems():
-            raise Malformed(problems[0])
+        # A proxy reads what it needs, and leaves the rest to whom it is meant for (RFC 3261, 16.3).
+        if gaps := request.gaps():
+            raise Malformed(gaps[0])
         request = request.seen_from(source.host, source.port)
         if request.max_forwards == 0:
             self._refuse(request, 483, source, key)
@@ -221,9 +220,7 @@ class Pcscf(Node):
                 onward = self._challenged(onward, pending)
             elif 200 <= status < 300:
                 onward = self._registered(onward, pending, now)
-        if pending.key is not None:
-            self._answered.answer(pending.key, onward, pending.source)
-        self._send(onward, pending.source)
+        self._answered.answer(pending.key, self._send(onward, pending.source))
 
     def _challenged(self, response: Message, pending: Pending) -> Message:
         """Keep ck and ik; the UE computes its own (TS 24.229, 5.2.2)."""
@@ -265,7 +262,7 @@ class Pcscf(Node):
         key = (self.core, transaction.key(request))
         if not self._answered.first_time(key, now):
             if (again := self._answered.repeated(key)) is not None:
-                self._send(*again)
+                self._queue.append(again)
             return
         target = self._flow(request.routes[0].uri.user or "") if request.routes else None
         if target is None:

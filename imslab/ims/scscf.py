@@ -107,15 +107,14 @@ class Scscf(Node):
             key = transaction.key(message)
             if not self._answered.first_time(key, now):
                 if (again := self._answered.repeated(key)) is not None:
-                    self._send(*again)
+                    self._queue.append(again)
                 return
             reply = self._serve(message, source, now)
         except Malformed as error:
             self._note(now, "malformed request", str(source), str(error))
             reply = Message.reply(message, 400, headers=[("Warning", f'399 imslab "{_quotable(error)}"')])
         if reply is not None:
-            self._answered.answer(key, reply, source)
-            self._send(reply, source)
+            self._answered.answer(key, self._send(reply, source))
         self._notify_watchers(now)
 
     def _serve(self, request: Message, source: Address, now: float) -> Message | None:

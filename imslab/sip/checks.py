@@ -115,8 +115,8 @@ def _check_numbers(message: "Message", index: dict[str, list[str]]) -> None:
             raise BadMessage("the method of CSeq is not the method of the request")
 
 
-def problems(message: "Message") -> Iterator[str]:
-    """Yield what a server would answer 400 to, one sentence for each."""
+def gaps(message: "Message") -> Iterator[str]:
+    """Yield what is missing and what stands too often: all that a proxy has to look at (RFC 3261, 16.3)."""
     index = message._values()
     for key in _MANDATORY:
         if key not in index:
@@ -124,6 +124,12 @@ def problems(message: "Message") -> Iterator[str]:
     for key, texts in index.items():
         if key in SINGLE and len(texts) > 1:
             yield f"{key} stands {len(texts)} times"
+
+
+def problems(message: "Message") -> Iterator[str]:
+    """Yield what a server would answer 400 to, one sentence for each."""
+    yield from gaps(message)
+    index = message._values()
     if message.is_request and message.uri.headers:
         yield "the Request-URI carries headers"
     views = _views()

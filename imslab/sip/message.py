@@ -289,6 +289,10 @@ class Message:
         """List what a server answers with 400: missing or repeated headers, values that cannot be read."""
         return tuple(checks.problems(self))
 
+    def gaps(self) -> tuple[str, ...]:
+        """List mandatory headers that are missing and single ones that are repeated: what a proxy checks."""
+        return tuple(checks.gaps(self))
+
     # -- edits -----------------------------------------------------------------------------------
 
     def with_header(self, name: str, value: object) -> Self:

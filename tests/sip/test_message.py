@@ -416,3 +416,12 @@ def test_a_view_that_an_edit_carries_over_is_what_a_new_reading_gives(edit):
     again = Message.parse(bytes(edited))
     for name in ("vias", "contacts", "from_", "to", "cseq", "call_id"):
         assert getattr(edited, name) == getattr(again, name), name
+
+
+def test_a_proxy_looks_for_gaps_only():
+    broken = VIAS.replace(b"From:", b"Min-Expires: soon\r\nFrom:")
+    message = Message.parse(broken)
+    assert message.gaps() == () and len(message.problems()) == 1
+    assert Message.parse(broken.replace(b"Call-ID: x\r\n", b"")).gaps() == ("call-id is missing",)
+    twice = broken.replace(b"Call-ID: x", b"Call-ID: x\r\nCall-ID: y")
+    assert Message.parse(twice).gaps() == ("call-id stands 2 times",)
