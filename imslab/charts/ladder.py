@@ -9,14 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from imslab.capture.views import APDU, CX, HTTP, SIP, Arrow
-from imslab.charts.picture import BLUE, GREEN, GREY, PALE, PURPLE, VERMILION, Picture, blank, fitted, style
+from imslab.charts.picture import BLUE, GREEN, GREY, PALE, VERMILION, Picture, blank, fitted, style
 from imslab.errors import Malformed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-COLOURS = {APDU: VERMILION, SIP: BLUE, CX: GREEN, HTTP: PURPLE}
+_PLUM = "#94487a"  # Okabe and Ito's purple, darker: letters in it must be read
+COLOURS = {APDU: VERMILION, SIP: BLUE, CX: GREEN, HTTP: _PLUM}
 MEANING = {APDU: "APDU (card)", SIP: "SIP", CX: "Diameter Cx (HSS)", HTTP: "HTTP"}
 MOST = 400  # arrows in one ladder: more cannot be read, nor drawn in a second
 _ROW, _HEAD, _FOOT, _LEFT = 0.36, 0.62, 0.34, 1.25  # inches

@@ -143,7 +143,7 @@ class Page:
     b_tid: str
 
     def _repr_html_(self) -> str:
-        return f"<iframe sandbox srcdoc='{html.escape(self.body)}' style='width:100%;height:9em'></iframe>"
+        return f"<iframe sandbox srcdoc='{html.escape(self.body)}' style='width:100%;height:12em'></iframe>"
 
 
 class Browser:
