@@ -168,6 +168,10 @@ class Subscriber:
         await self._lab.start()
         self._lab.core.hss.add(self.profile)
 
+    def take_software_card(self) -> None:
+        """Go on with the software card, after CardGone for example; the next registration uses it."""
+        self._lab._take_software_card(self)
+
     async def deregister(self) -> None:
         """Leave the network."""
         if self._terminal is None:
@@ -330,10 +334,14 @@ class Lab:
         for name, host in self._hosts.items():
             self._tap.writer.name(host, name)
         for subscriber in (self.alice, self.bob):
-            assert subscriber.profile is not None
-            core.hss.add(subscriber.profile)
-            atr = subscriber.card.reset()
-            self._tap.reset(self._hosts[subscriber.name], self._hosts[f"{subscriber.name}'s card"], atr)
+            self._insert(core, subscriber)
+
+    def _insert(self, core: "Core", subscriber: Subscriber) -> None:
+        """Let the HSS know a subscriber, and reset the card: that is how a trace begins."""
+        assert subscriber.profile is not None
+        core.hss.add(subscriber.profile)
+        atr = subscriber.card.reset()
+        self._tap.reset(self._hosts[subscriber.name], self._hosts[f"{subscriber.name}'s card"], atr)
 
     def _live(self, name: str, reader: str | None, known: str | Path | Profile | None) -> Subscriber:
         link = None if reader is None else self._reader(reader)
@@ -354,6 +362,19 @@ class Lab:
                 raise
             self.notes.append(f"{error} The software card takes its place.")
             return None
+
+    def _take_software_card(self, subscriber: Subscriber) -> None:
+        if self._recording is not None:
+            raise ImslabError("a recording has no card to change")
+        self._drain()
+        if subscriber._terminal is not None:
+            subscriber._terminal.close()
+            subscriber._terminal = None
+        software = self._live(subscriber.name, None, None)
+        subscriber.card, subscriber.profile = software.card, software.profile
+        self.notes.append(f"{subscriber.name} goes on with the software card.")
+        if self._core is not None:
+            self._insert(self._core, subscriber)
 
     async def _register(
         self, subscriber: Subscriber, algorithm: str | None, transport: str, expires: int

@@ -3,8 +3,16 @@
 import pytest
 
 import imslab
-from imslab.data import path
-from imslab.errors import CaptureError, CardError, ImslabError, MacFailure, Malformed, RegistrationFailed
+from imslab.data import path, profile_path
+from imslab.errors import (
+    CaptureError,
+    CardError,
+    CardGone,
+    ImslabError,
+    MacFailure,
+    Malformed,
+    RegistrationFailed,
+)
 from imslab.ims.scscf import Policy
 from imslab.uicc import Card, Profile, pcsc
 
@@ -204,3 +212,28 @@ async def test_a_recorded_login_to_a_web_application():
     assert {arrow.kind for arrow in lab.capture.arrows()} == {"APDU", "HTTP", "Cx"}
     with pytest.raises(ImslabError, match="recording"):
         await lab.alice.browser()
+
+
+async def test_a_reader_that_is_pulled_out_and_the_software_card_takes_over(monkeypatch):
+    alice = Profile.load(profile_path("alice"))
+
+    class Pulled(Card):
+        """A card in a reader that is pulled out with the first AUTHENTICATE."""
+
+        def transmit(self, apdu):
+            if apdu[1] == 0x88:
+                raise CardGone("the card in Stand-in went away")
+            return super().transmit(apdu)
+
+    monkeypatch.setattr(pcsc, "connect", lambda name=None: Pulled(alice))
+    lab = imslab.Lab(reader="auto", profile=alice)
+    try:
+        with pytest.raises(CardGone, match="the card in Stand-in went away"):
+            await lab.alice.register()
+        assert lab.mode == "live, card in the reader"  # not before it is told to
+        lab.alice.take_software_card()
+        assert lab.mode == "live, software cards"
+        assert lab.notes[-1] == "alice goes on with the software card."
+        assert (await lab.alice.register()).result == "registered"
+    finally:
+        lab.close()

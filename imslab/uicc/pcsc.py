@@ -68,10 +68,7 @@ class PcscLink:
         scard = _smartcard()
         leave = scard.scard.SCARD_RESET_CARD if self._verified else scard.scard.SCARD_LEAVE_CARD
         _undecorated(self._connection).disposition = leave
-        try:
-            self._connection.disconnect()
-        except scard.Exceptions.SmartcardException:
-            return  # the card or its reader is gone: there is nothing to let go of
+        _let_go(self._connection)
 
     def _failure(self, error: Exception) -> CardGone | ReaderError:
         code = getattr(error, "hresult", -1)
@@ -130,6 +127,7 @@ def connect(
 def _connect(reader: Any, exclusive: bool, protocol: str | None) -> PcscLink:
     scard = _smartcard()
     mode = scard.scard.SCARD_SHARE_EXCLUSIVE if exclusive else scard.scard.SCARD_SHARE_SHARED
+    connection = None
     try:
         connection = reader.createConnection()
         connection.connect(
@@ -138,8 +136,10 @@ def _connect(reader: Any, exclusive: bool, protocol: str | None) -> PcscLink:
             disposition=scard.scard.SCARD_LEAVE_CARD,
         )
     except scard.Exceptions.NoCardException:
+        _let_go(connection)
         raise ReaderError(f"there is no card in {reader}.", State.NO_CARD) from None
     except scard.Exceptions.SmartcardException as error:
+        _let_go(connection)
         state = state_of(getattr(error, "hresult", -1)) or State.MUTE_CARD
         text = f"the card in {reader} cannot be used: {state.value} ({_shown(error.hresult, error)})"
         raise ReaderError(f"{text}; {remedy(state)}.", state) from None
@@ -183,6 +183,17 @@ def _errors() -> tuple[type[Exception], ...]:
     """Return the roots of pyscard's exceptions: those of its PC/SC layer have one of their own."""
     layer = import_module("smartcard.pcsc.PCSCExceptions")
     return _smartcard().Exceptions.SmartcardException, layer.BaseSCardException
+
+
+def _let_go(connection: Any) -> None:
+    """Give up a connection and its context now: pyscard's finalizer complains when the service is gone."""
+    if connection is None:
+        return
+    inner = _undecorated(connection)
+    try:
+        getattr(inner, "release", inner.disconnect)()
+    except _errors():
+        inner.hcontext = None  # the card, its reader or the service is gone: there is nothing to let go of
 
 
 def _undecorated(connection: Any) -> Any:
