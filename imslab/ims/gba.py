@@ -102,6 +102,10 @@ def challenge(response: Response, realm: str) -> Challenge:
         if found.realm.startswith(UICC_REALM):
             raise GbaFailed("the NAF wants Ks_int_NAF, which an applet on the card must use", status=401)
         raise GbaFailed(f"a challenge for the realm {found.realm!r}, not {realm!r}", status=401)
+    if "auth-int" not in found.qop:
+        raise GbaFailed(
+            "the challenge does not offer qop=auth-int: nothing would protect the body", status=401
+        )
     return found
 
 

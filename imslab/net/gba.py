@@ -183,6 +183,8 @@ class Browser:
         for _ in range(_ROUNDS):
             response = await self._send(self._bsf, request)
             asked = terminal.challenge(response, self._bsf)
+            if (asked.algorithm or "").lower() != terminal.ALGORITHM.lower():
+                raise GbaFailed(f"the BSF asks for {asked.algorithm}, not {terminal.ALGORITHM}", status=401)
             rand, autn, _data = digest.parse_nonce(asked.nonce)
             try:
                 res, ks = await self._ask_card(self._prove, rand, autn)

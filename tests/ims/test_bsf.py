@@ -4,6 +4,8 @@ import itertools
 from dataclasses import dataclass, replace
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from imslab.aka import digest, gba
 from imslab.data import profile_path
@@ -298,3 +300,35 @@ def test_bootstrapping_info_both_ways():
 def test_other_bodies_are_no_bootstrapping_info(body):
     with pytest.raises(Malformed):
         BootstrappingInfo.parse(body)
+
+
+def test_a_challenge_without_auth_int_is_not_answered():
+    offer = 'Digest realm="r", nonce="n", algorithm=MD5, qop="auth"'
+    with pytest.raises(GbaFailed, match="auth-int"):
+        terminal.challenge(Response(401, headers=(("WWW-Authenticate", offer),)), "r")
+
+
+def test_the_oldest_challenges_and_nonces_make_room(world, monkeypatch):
+    monkeypatch.setattr("imslab.ims.bsf.MOST", 3)
+    monkeypatch.setattr("imslab.ims.naf.MOST", 3)
+    for _ in range(5):
+        world.challenged()
+        world.naf.receive(Request("GET", "/"), NOW)
+    assert (len(world.bsf._waiting), len(world.naf._nonces)) == (3, 3)
+
+
+values = st.text(st.characters(codec="latin-1", exclude_characters="\r\n\0"), max_size=30)
+names = st.sampled_from(["username", "uri", "nc", "cnonce", "qop", "response", "auts", "algorithm", "nonce"])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@given(changes=st.dictionaries(names, values, max_size=4))
+def test_whatever_is_asked_gets_an_answer(world, changes):
+    asked = world.challenged()[1]
+    offer = terminal.challenge(world.naf.receive(Request("GET", "/"), NOW), world.naf.realm)
+    for machine, realm, nonce in ((world.bsf, BSF, asked.nonce), (world.naf, world.naf.realm, offer.nonce)):
+        said = {"username": world.impi, "uri": "/", "qop": "auth-int", "nc": "00000001", "cnonce": "c"}
+        said |= {"realm": realm, "nonce": nonce, "response": "0" * 32} | changes
+        row = "Digest " + ", ".join(f'{name}="{value}"' for name, value in said.items())
+        request = Request("GET", "/", headers=(("Authorization", row),))
+        assert machine.receive(request, NOW).status in (400, 401, 403)

@@ -228,3 +228,20 @@ async def test_garbage_on_the_socket_leaves_the_server_whole(world):
         writer.close()
         await writer.wait_closed()
     assert (await world.browser().open(URL)).body
+
+
+async def test_a_bsf_that_asks_for_another_algorithm(world):
+    def other(request, now):
+        answer = world.operator.bsf.receive(request, now)
+        headers = tuple((name, value.replace("AKAv1-MD5", "MD5")) for name, value in answer.headers)
+        return Response(answer.status, headers=headers, body=answer.body)
+
+    server = HttpServer(other, host=HOSTS["bsf"], clock=world.clock)
+    await server.start()
+    browser = world.browser()
+    browser.names = {**browser.names, BSF_NAME: server.address}
+    try:
+        with pytest.raises(GbaFailed, match="asks for MD5, not AKAv1-MD5"):
+            await browser.bootstrap()
+    finally:
+        server.close()
