@@ -198,11 +198,13 @@ class Lives:
 
     def __init__(self, state: Path, vpcd: Vpcd) -> None:
         self._state, self._vpcd = state, vpcd
+        self._started: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> "subprocess.Popen[bytes]":
         place = ["--t1", "--port", str(self._vpcd.port), "--state", str(self._state)]
         command = [sys.executable, "-m", "imslab", "card", "serve", *place]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        self._started.append(process)
         self._vpcd.accept()
         assert self._vpcd.ask(ISIM) == b"\x90\x00"
         return process
@@ -212,11 +214,21 @@ class Lives:
         process.wait()
         self._vpcd.hang_up()
 
+    def end_all(self) -> None:
+        for process in self._started:
+            self.end(process)
+
+
+@pytest.fixture
+def lives(vpcd: Vpcd, tmp_path: Path) -> Iterator[Lives]:
+    made = Lives(tmp_path / "alice.card", vpcd)
+    yield made
+    made.end_all()
+
 
 def test_a_served_card_killed_at_any_moment_accepts_no_sqn_twice(
-    alice: Profile, vpcd: Vpcd, tmp_path: Path
+    alice: Profile, vpcd: Vpcd, lives: Lives
 ) -> None:
-    lives = Lives(tmp_path / "alice.card", vpcd)
     moments = random.Random(3)
     vectors = [generate_vector(alice.functions, bytes(16), (n << 5).to_bytes(6)) for n in range(1, 201)]
     commands = [authenticate(vector.rand, vector.autn) for vector in vectors]
