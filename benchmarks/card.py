@@ -1,8 +1,8 @@
 """The card alone, in process: SELECTs and AUTHENTICATEs a second, beside the machine's own AES.
 
 Run: ``python -m benchmarks.card [SECONDS for each]``. SELECT takes turns among the ISIM by its name and two
-of its files, with the FCP; AUTHENTICATE answers a fresh vector each time: MAC, SQN, RES, CK, IK, the store are
-all in it. The last line is AES alone: as many blocks as one AUTHENTICATE costs, through one encryptor.
+of its files, with the FCP; AUTHENTICATE answers a fresh vector each time: MAC, SQN, RES, CK, IK, the store
+are all in it. The last line is AES alone: as many blocks as one AUTHENTICATE costs, through one encryptor.
 """
 
 import sys

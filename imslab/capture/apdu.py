@@ -92,6 +92,8 @@ def read(capture: CaptureFile, index: Index, warnings: list[str]) -> list[ApduEv
             continue
         if packet.type == gsmtap.TYPE_SIM:
             event = _event(capture, index, row, packet)
+            if not event.command:  # a reset: nothing is selected any more
+                narrators.pop((event.terminal, event.card), None)
             narrator = narrators.setdefault((event.terminal, event.card), Narrator())
             found.append(_told(event, narrator) if event.command else event)
     return found

@@ -20,6 +20,22 @@ _APPLICATIONS = {
     "a00000055910100101": "ECASD",
     "a00000015141434c00": "ARA-M",
 }
+# Files that this package does not code, but others' captures name (TS 31.102, 4.2 and 4.4; TS 31.103, 4.2).
+_ONLY_NAMED = {
+    (_USIM, 0x6F3B): "EF.FDN",
+    (_USIM, 0x6F3C): "EF.SMS",
+    (_USIM, 0x6F3E): "EF.GID1",
+    (_USIM, 0x6F3F): "EF.GID2",
+    (_USIM, 0x6F49): "EF.SDN",
+    (_USIM, 0x6F4B): "EF.EXT2",
+    (_USIM, 0x6F4C): "EF.EXT3",
+    (_USIM, 0x6F50): "EF.CBMIR",
+    (_USIM, 0x6F45): "EF.CBMI",
+    (_USIM, 0x6FC5): "EF.PNN",
+    (_USIM, 0x6FCD): "EF.SPDI",
+    (_USIM, 0x6FE3): "EF.EPSLOCI",
+    (_USIM, 0x6FE4): "EF.EPSNSC",
+}
 _CONTEXTS = {0x80: "GSM", 0x81: "3G", 0x82: "HTTP Digest", 0x84: "GBA", 0x85: "MBMS", 0x86: "local key"}
 _ENVELOPES = {b"\xd1": " (SMS-PP download)", b"\xd2": " (cell broadcast)", b"\xd3": " (menu selection)"}
 _PROOF = bytes.fromhex("027100")  # the user data header of a response packet
@@ -176,7 +192,11 @@ def _step(here: _Selection, fid: int) -> _Selection:
         return _Selection(f"DF {fid:04X}", here.application)
     if known is None and fid >> 8 == 0x2F:
         known = FILES_BY_DIRECTORY[_MF].get(fid)
-    return _Selection(here.directory, here.application, known.NAME if known else f"{fid:04X}")
+    return _Selection(
+        here.directory,
+        here.application,
+        known.NAME if known else _ONLY_NAMED.get((here.directory, fid), f"{fid:04X}"),
+    )
 
 
 def _application(aid: bytes) -> str:

@@ -182,3 +182,16 @@ def test_any_story_has_labels(story: list[tuple[int, bytes]]) -> None:
     narrator = Narrator()
     for ins, rest in story:
         assert narrator.label(bytes((0, ins)) + rest, b"\x01\x90\x00")[0]
+
+
+def test_files_without_a_coding_have_their_names_in_their_application_alone() -> None:
+    found = labels(
+        ("00a4040407a000000087100200", "9000"),
+        ("00a40004026fe300", "9000"),
+        ("00b0000000", "aa9000"),
+        ("00a4040407a000000087100400", "9000"),
+        ("00a40004026fe300", "9000"),
+    )
+    names = [command for command, _ in found]
+    assert names[1:3] == ["SELECT EF.EPSLOCI", "READ BINARY EF.EPSLOCI"]
+    assert names[4] == "SELECT 6FE3"
