@@ -8,31 +8,29 @@ The same cells run on all three. What happens is written into one trace with one
 every picture is drawn from that trace: what you see is what Wireshark will see.
 """
 
-import hashlib
 import io
 import os
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from imslab.aka import Answer
 from imslab.data import profile_path
 from imslab.errors import CardError, ImslabError, Malformed, NetworkError
 from imslab.ims.scscf import Policy
 from imslab.ims.ue import EXPIRES
-from imslab.uicc import Card, Exchange, IsimClient, IsimProfile, Link, Narrator, Profile, Recorder, Replayer
-from imslab.uicc.ota import deliver
+from imslab.lab.card import LabCard, profile_of
+from imslab.lab.seeded import Seeded
+from imslab.uicc import Card, Link, Profile, Replayer
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from imslab.capture import Capture, Registration
     from imslab.ims.node import Address, Event
     from imslab.net.core import Core
     from imslab.net.gba import Browser, WebOperator
     from imslab.net.terminal import Terminal
+
+__all__ = ["Lab", "LabCard", "Seeded", "Subscriber"]
 
 NAMES = ("alice", "bob")
 # The last octet of each node's address; the names are the columns of a ladder.
@@ -48,72 +46,6 @@ _HOSTS = {
 _WEB_HOSTS = {"bsf": 51, "naf": 61}  # named in the trace when they are there
 _PROVENANCE = "imslab: a live run of software cards, UEs and the embedded core"
 _BLOCKS = 50  # labs side by side on one machine: 127.0.0.x, 127.0.1.x, ...
-
-
-class LabCard:
-    """One card, and a record of everything that was said to it."""
-
-    def __init__(self, link: Link, clock: Any, *, software: Card | None = None) -> None:
-        self.software = software
-        self.waiting: deque[Exchange] = deque()
-        self._recorder = Recorder(link, self.waiting.append, clock=clock)
-        self._client = IsimClient(self._recorder)
-        self._profile: IsimProfile | None = None
-
-    @property
-    def profile(self) -> IsimProfile:
-        """The IMS profile as the card tells it: read by APDUs the first time, shown as a table."""
-        if self._profile is None:
-            self._profile = self._client.read_profile()
-        return self._profile
-
-    @property
-    def protocol(self) -> str | None:
-        """The transmission protocol, "T=0" or "T=1", where the card's link says it."""
-        return self._recorder.protocol
-
-    @property
-    def exchanges(self) -> list[Exchange]:
-        """Every command and response so far."""
-        return list(self._recorder.exchanges)
-
-    @property
-    def apdus(self) -> "pd.DataFrame":
-        """Every command and response so far in words and in hex: label, answer, command, response."""
-        import pandas as pd
-
-        told = Narrator()
-        rows = [
-            (*told.label(one.command, one.response), one.command.hex(), one.response.hex())
-            for one in self.exchanges
-        ]
-        return pd.DataFrame(rows, columns=["label", "answer", "command", "response"])
-
-    def transmit(self, apdu: bytes) -> bytes:
-        """Send one command APDU; return data and status word."""
-        return self._recorder.transmit(apdu)
-
-    def reset(self) -> bytes:
-        """Reset the card and return its ATR; a recording starts again from its beginning."""
-        self._profile = None
-        return self._recorder.reset()
-
-    @property
-    def client(self) -> IsimClient:
-        """The client that speaks to the card, for what is not shown here: GBA, PINs."""
-        return self._client
-
-    def ota(self, packet: bytes) -> bytes:
-        """Carry a sealed command packet to the card by SMS; return the response packet, b"" when none came.
-
-        What was read of the card before is forgotten: the packet may have changed it. Raises CardError.
-        """
-        self._profile = None
-        return deliver(self._recorder, packet)
-
-    def authenticate(self, rand: bytes, autn: bytes) -> Answer:
-        """Let the card judge a challenge: RES, CK and IK, or MacFailure, SyncFailure, CardError."""
-        return self._client.authenticate(rand, autn)
 
 
 class Subscriber:
@@ -347,7 +279,7 @@ class Lab:
         link = None if reader is None else self._reader(reader)
         if link is not None:
             card = LabCard(link, self.clock)
-            return Subscriber(self, name, card, _profile_of(card, known))
+            return Subscriber(self, name, card, profile_of(card, known))
         profile = Profile.load(profile_path(name))
         software = Card(profile, protocol="T=0")
         return Subscriber(self, name, LabCard(software, self.clock, software=software), profile)
@@ -517,38 +449,7 @@ class Lab:
         return [s.profile for s in (self.alice, self.bob) if s.profile is not None]
 
 
-def _profile_of(card: LabCard, known: str | Path | Profile | None) -> Profile:
-    """Return what the HSS shall know of a card in a reader.
-
-    Without its profile nobody here knows its K: the network gets a made-up one, and the card
-    will say so (9862), which is what it is for.
-    """
-    if known is not None:
-        return known if isinstance(known, Profile) else Profile.load(known)
-    told = card.profile
-    return Profile(
-        imsi=told.imsi or "001010000000001",
-        impi=told.impi,
-        impu=told.impu,
-        domain=told.domain,
-        k=bytes(16),
-        opc=bytes(16),
-    )
-
-
 def _open(trace: str | Path) -> "Capture":
     from imslab.capture import open_capture
 
     return open_capture(trace, profile=[Profile.load(profile_path(name)) for name in NAMES])
-
-
-class Seeded:
-    """Octets that follow from a text: the same in each run, and therefore no secret at all."""
-
-    def __init__(self, seed: str) -> None:
-        self._seed, self._count = seed, 0
-
-    def __call__(self, octets: int) -> bytes:
-        """Return the next ``octets``."""
-        self._count += 1
-        return hashlib.shake_256(f"imslab {self._seed} {self._count}".encode()).digest(octets)
