@@ -1,4 +1,4 @@
-"""The card of a subscriber in the lab: software, in a reader, or in a recording; it notes all it was asked."""
+"""The card in the lab: software, in a reader, or in a recording; it notes what it was asked."""
 
 from collections import deque
 from pathlib import Path
