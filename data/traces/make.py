@@ -10,8 +10,11 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from imslab import Lab
+from imslab.aka import generate_vector
 from imslab.data import profile_path
-from imslab.uicc import Profile
+from imslab.errors import AkaError
+from imslab.uicc import Profile, apdu, exchange
+from imslab.uicc.files import isim
 from imslab.uicc.ota import TAR_ISIM, command_packet, isim_update, seal
 
 HERE = Path(__file__).parent
@@ -37,6 +40,23 @@ async def register_resync(lab: Lab) -> None:
     await lab.alice.register("AKAv2-MD5")
 
 
+async def card_session(lab: Lab) -> None:
+    """Record what a terminal asks a card: the profile, what is refused, and three kinds of challenge."""
+    await lab.start()
+    card, functions = lab.alice.card, Profile.load(profile_path("alice")).functions
+    _ = card.profile
+    exchange(card, apdu.select_file(isim.Impi.FID))
+    exchange(card, bytes(apdu.Command(0x00, apdu.UPDATE_BINARY, 0, 0, bytes(8))))  # refused: no ADM1
+    exchange(card, apdu.select_file(0x6FFF))  # there is no such file
+    vector = generate_vector(functions, bytes(range(16)), bytes.fromhex("000000000020"))
+    wrong_mac = vector.autn[:-1] + bytes([vector.autn[-1] ^ 1])
+    for autn in (vector.autn, vector.autn, wrong_mac):  # fresh, replayed (AUTS), forged (9862)
+        try:
+            card.authenticate(vector.rand, autn)
+        except AkaError:
+            continue
+
+
 async def gba_login(lab: Lab) -> None:
     """Record two logins to a web application with alice's SIM: Ks in the terminal, then Ks in the card."""
     await (await lab.alice.browser()).open("http://shop.example.com/basket")
@@ -57,6 +77,7 @@ async def ota_update(lab: Lab) -> None:
 
 
 TRACES: dict[str, Callable[[Lab], Awaitable[None]]] = {
+    "card-session": card_session,
     "gba-login": gba_login,
     "ota-update": ota_update,
     "register-akav1": register_akav1,
