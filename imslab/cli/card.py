@@ -107,11 +107,10 @@ def trace(
         with _private(file) as octets, _terminable():
             writer = TraceWriter(octets, comment="imslab card trace: APDUs heard as GSMTAP")
             writer.flush()
-            print(
-                f"hears GSMTAP on {listener.address[0]}:{listener.address[1]}; the file holds PINs and keys."
-            )
-            print("Ctrl-C stops.", flush=True)
+            where = f"{listener.address[0]}:{listener.address[1]}"
             with contextlib.suppress(KeyboardInterrupt):
+                print(f"hears GSMTAP on {where}; the file holds PINs and keys.")
+                print("Ctrl-C stops.", flush=True)
                 while True:
                     if listener.record(writer, clock, _PATIENCE):
                         writer.flush()
