@@ -71,6 +71,7 @@ class Hss:
 
     def __init__(self, path: str = ":memory:", *, random: RandomSource) -> None:
         self._random = random
+        self._lasts = path != ":memory:"
         self._cache: dict[str, Subscriber] = {}
         self._owners: dict[str, str] = {}
         try:
@@ -252,6 +253,8 @@ class Hss:
         return cx.ServerAssignmentAnswer(cx.Result.SUCCESS, subscriber.impus)
 
     def _save(self, subscriber: Subscriber) -> None:
+        if not self._lasts:
+            return  # a database in memory ends with the process, as the cache does
         counted = _counted(subscriber.generator)
         self._db.execute("UPDATE subscriber SET sqn = ?, dif = ? WHERE impi = ?", (*counted, subscriber.impi))
 
