@@ -4,6 +4,7 @@ Spec: RFC 9110 and RFC 9112, sections 2 to 6. Header names are compared without 
 octets of a header that are not ASCII are read as Latin-1.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Self
@@ -17,7 +18,7 @@ MOST_HEADERS, LONGEST_HEAD = 100, 16_384  # octets
 
 
 @dataclass(frozen=True, slots=True)
-class _Message:
+class _Message(ABC):
     headers: Headers = field(default=(), kw_only=True)
     body: bytes = field(default=b"", kw_only=True)
 
@@ -28,8 +29,9 @@ class _Message:
             raise Malformed("CR, LF or NUL in an HTTP header")
 
     @property
+    @abstractmethod
     def start_line(self) -> str:
-        raise NotImplementedError
+        """The first line, without CRLF."""
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """Return the value of the first header ``name``, or ``default``."""

@@ -6,6 +6,7 @@ hands what ``delivered()`` gives to the transaction user. Times are seconds; ``r
 TCP, TLS and WebSocket, where nothing is sent twice.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import Enum
 
@@ -92,7 +93,7 @@ def ack_for(invite: Message, response: Message) -> Message:
     return Message.request("ACK", invite.uri_text, headers)
 
 
-class _Transaction:
+class _Transaction(ABC):
     """What all four share: the queues, the timers, the end.
 
     ``timed_out``  no answer came in 64*T1 (a client reports 408, RFC 3261, 8.1.3.1)
@@ -141,8 +142,9 @@ class _Transaction:
         due = [(at, name) for name, at in self._deadlines.items() if at <= now]
         return min(due)[1] if due else None
 
+    @abstractmethod
     def _fire(self, name: str, now: float) -> None:
-        raise NotImplementedError
+        """Do what timer ``name`` is for."""
 
     def _terminate(self) -> None:
         self.state = State.TERMINATED
@@ -189,8 +191,9 @@ class _Client(_Transaction):
         else:
             self._terminate()
 
+    @abstractmethod
     def _next_interval(self) -> float:
-        raise NotImplementedError
+        """Return the seconds to the next retransmission."""
 
 
 class InviteClient(_Client):

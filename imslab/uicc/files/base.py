@@ -5,6 +5,7 @@ of a transparent file, or one record, and ``encode(size)`` writes them back, fil
 A generic test runs every class over its EXAMPLES.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, ClassVar, Self
@@ -25,7 +26,7 @@ class Structure(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class ElementaryFile:
+class ElementaryFile(ABC):
     """The base of all codings; a subclass says its place and codes its fields."""
 
     NAME: ClassVar[str]
@@ -37,9 +38,9 @@ class ElementaryFile:
     EXAMPLES: ClassVar[tuple[tuple[str, dict[str, Any]], ...]]
 
     @classmethod
+    @abstractmethod
     def decode(cls, octets: bytes) -> Self:
         """Read the file's contents (or one record); raise Malformed when they break the coding."""
-        raise NotImplementedError
 
     def encode(self, size: int | None = None) -> bytes:
         """Write the contents, filled up to ``size`` octets; raise Malformed when they do not fit."""
@@ -50,8 +51,9 @@ class ElementaryFile:
             raise Malformed(f"{self.NAME} needs {len(contents)} octets, the file has {size}")
         return contents + bytes((self.FILLING,)) * (size - len(contents))
 
+    @abstractmethod
     def _contents(self) -> bytes:
-        raise NotImplementedError
+        """Return the contents without filling."""
 
 
 def is_empty(octets: bytes) -> bool:
