@@ -114,6 +114,7 @@ def trace(
                 while True:
                     if listener.record(writer, clock, _PATIENCE):
                         writer.flush()
+            writer.flush()  # Ctrl-C may have come between a packet and its flush
             print(f"{writer.packets} packets in {file}")
     finally:
         listener.close()
