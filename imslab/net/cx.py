@@ -106,10 +106,10 @@ def encode_request(request: Request, peers: Peers, *, session: str, identifier: 
     """
     impi = request.impi or request.impu.partition(":")[2]
     avps = [*_opening(session, peers.scscf, peers.realm), (_DESTINATION_REALM, peers.realm.encode())]
-    avps += [(_USER_NAME, impi), (_IMPU, request.impu)]
+    avps += _present([(_USER_NAME, impi), (_IMPU, request.impu)])
     if isinstance(request, UserAuthorizationRequest):
         return _message(UAR, True, identifier, [*avps, (_VISITED, request.visited_network.encode())])
-    avps.append((_SERVER, request.server))
+    avps += _present([(_SERVER, request.server)])  # a BSF has neither a public identity nor a SIP name
     if isinstance(request, MultimediaAuthRequest):
         item = [(_SCHEME, SCHEME)]
         extra = [(_AUTHORIZATION, request.authorization)] if request.authorization else []
@@ -130,7 +130,9 @@ def encode_answer(answer: Answer, request: Request, peers: Peers, *, session: st
     avps.append(_result(int(answer.result), answer.result in _OF_3GPP))
     avps.append((_USER_NAME, request.impi or ""))
     if isinstance(answer, MultimediaAuthAnswer):
-        return _message(MAR, False, identifier, [*avps, (_IMPU, request.impu), *_vector(answer.vector)])
+        return _message(
+            MAR, False, identifier, [*avps, *_present([(_IMPU, request.impu)]), *_vector(answer.vector)]
+        )
     data = [(_USER_DATA, _subscription(request.impi or "", answer.impus))] if answer.impus else []
     return _message(SAR, False, identifier, [*avps, *data])
 
