@@ -11,7 +11,7 @@ from imslab.cli.app import app
 ROOT = Path(__file__).resolve().parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 PAGES = {name: (ROOT / name).read_text("utf-8") for name in ("README.md", "CONTRIBUTING.md", ".ci/run")}
-COMMANDS = {one.name for one in (*app.registered_commands, *app.registered_groups)}
+COMMANDS = {one.name for one in app.registered_commands} | {one.name for one in app.registered_groups}
 
 
 def verbs(text: str) -> set[str]:
