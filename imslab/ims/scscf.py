@@ -96,26 +96,38 @@ class Scscf(Node):
         except Malformed as error:
             self._note(now, "malformed message dropped", str(source), str(error))
             return
-        if message.is_request:
-            self._request(message, source, now)
-        else:
+        if not message.is_request:
             self._watchers.answered(message)
+        elif message is octets:
+            # Handed over inside one process: what cannot be lost on the way does not come twice.
+            self._answer(message, source, now, None)
+        else:
+            self._once(message, source, now)
 
-    def _request(self, message: Message, source: Address, now: float) -> None:
-        key: object = None
+    def _once(self, message: Message, source: Address, now: float) -> None:
+        """Answer a request, or repeat the answer to one that came before (RFC 3261, 17.2.2)."""
         try:
             key = transaction.key(message)
-            if not self._answered.first_time(key, now):
-                if (again := self._answered.repeated(key)) is not None:
-                    self._queue.append(again)
-                return
+        except Malformed as error:
+            self._send(self._bad(message, source, now, error), source)
+            return
+        if self._answered.first_time(key, now):
+            self._answer(message, source, now, key)
+        elif (again := self._answered.repeated(key)) is not None:
+            self._queue.append(again)
+
+    def _answer(self, message: Message, source: Address, now: float, key: object) -> None:
+        try:
             reply = self._serve(message, source, now)
         except Malformed as error:
-            self._note(now, "malformed request", str(source), str(error))
-            reply = Message.reply(message, 400, headers=[("Warning", f'399 imslab "{_quotable(error)}"')])
+            reply = self._bad(message, source, now, error)
         if reply is not None:
             self._answered.answer(key, self._send(reply, source))
         self._notify_watchers(now)
+
+    def _bad(self, request: Message, source: Address, now: float, error: Malformed) -> Message:
+        self._note(now, "malformed request", str(source), str(error))
+        return Message.reply(request, 400, headers=[("Warning", f'399 imslab "{_quotable(error)}"')])
 
     def _serve(self, request: Message, source: Address, now: float) -> Message | None:
         if request.method == "REGISTER":
@@ -289,7 +301,7 @@ class Scscf(Node):
         return f"SIP/2.0/UDP {self.address.host}:{self.address.port};branch={self._branch()}"
 
     def _visited(self, request: Message) -> str:
-        return next(iter(request.p_visited_network_id), self.domain)
+        return (request.get("P-Visited-Network-ID") or self.domain).strip('"')
 
     # -- time -------------------------------------------------------------------------------
 

@@ -407,3 +407,24 @@ def test_two_procedures_at_once_are_refused(make):
     lab.ue.register(1000.0)
     with pytest.raises(RegistrationFailed, match="already registering"):
         lab.ue.register(1000.0)
+
+
+def test_the_registrar_repeats_its_answer_to_octets_that_come_twice(make):
+    """Behind a P-CSCF in another process a datagram may be doubled: RFC 3261, 17.2.2."""
+    lab = make()
+    register(lab)
+    octets = next(s.octets for s in lab.network.passed if s.destination == lab.scscf.address)
+    asked = len(lab.card.asked)
+    replies = []
+    for _ in range(2):
+        lab.scscf.receive(octets, lab.pcscf.address, lab.network.now)
+        replies += [send.octets for send in lab.scscf.outgoing()]
+    assert len(replies) == 2 and replies[0] == replies[1] and len(lab.card.asked) == asked
+
+
+def test_the_registrar_answers_400_to_a_request_that_lacks_what_it_needs(make):
+    lab = make()
+    octets = b"REGISTER sip:x SIP/2.0\r\nVia: SIP/2.0/UDP a;branch=z9hG4bKx\r\nContent-Length: 0\r\n\r\n"
+    lab.scscf.receive(octets, lab.pcscf.address, lab.network.now)
+    assert [Message.parse(send.octets).status for send in lab.scscf.outgoing()] == [400]
+    assert [event.what for event in lab.scscf.events()] == ["malformed request"]
