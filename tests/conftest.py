@@ -2,9 +2,10 @@
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -56,7 +57,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     names = [name for mark in item.iter_markers("component") for name in mark.args]
     if not (absent := missing(names)):
         return
-    reason = f"missing: {', '.join(absent)}; to bring it: {bring(absent)}"
+    cannot_run(f"missing: {', '.join(absent)}; to bring it: {bring(absent)}")
+
+
+def cannot_run(reason: str) -> NoReturn:
+    """End a test that lacks something: on a user's machine it is skipped, with the reason; in CI it fails."""
     if os.environ.get("CI", "").lower() in ("1", "true"):
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
+
+
+@pytest.fixture(scope="session", name="cannot_run")
+def cannot_run_fixture() -> Callable[[str], NoReturn]:
+    """Give ``cannot_run`` to what finds out only while it runs."""
+    return cannot_run

@@ -231,7 +231,7 @@ class Scscf(Node):
         if algorithm.casefold() not in offered:
             self._note(now, "answer with an algorithm that was not offered", challenge.impi, algorithm)
             return self._reply(request, 403)
-        vector, answer = challenge.vector, _answer_arguments(credentials, request)
+        vector, answer = challenge.vector, {**credentials.arguments, "body": request.body}
         keys: dict[str, Any] = {"res": vector.xres, "ck": vector.ck, "ik": vector.ik}
         try:
             if credentials.realm != self.domain:
@@ -306,7 +306,7 @@ class Scscf(Node):
     # -- time -------------------------------------------------------------------------------
 
     def timer(self) -> float | None:
-        """Return when the next binding or challenge runs out."""
+        """Return when the next binding or subscription runs out; old challenges go when a new one is made."""
         return min(
             (t for t in (self.registrar.timer(), self._watchers.timer()) if t is not None), default=None
         )
@@ -321,20 +321,6 @@ class Scscf(Node):
         self._watchers.expire(now)
         self._forget(now)
         self._notify_watchers(now)
-
-
-def _answer_arguments(credentials: Credentials, request: Message) -> dict[str, Any]:
-    """Return what the answer says of itself, to be computed again with our keys."""
-    return {
-        "uri": credentials.uri,
-        "username": credentials.username,
-        "realm": credentials.realm,
-        "nonce": credentials.nonce,
-        "qop": credentials.qop,
-        "nc": credentials.nc,
-        "cnonce": credentials.cnonce,
-        "body": request.body,
-    }
 
 
 def _proof(
