@@ -4,7 +4,8 @@ capture = open_capture("login.pcapng", k="465b...", opc="cd63...")
 capture.messages; capture.registration().ladder()
 """
 
-from imslab.capture.capture import Capture, Registration, open_capture
+from imslab.capture.capture import Capture, open_capture
+from imslab.capture.registration import Registration
 from imslab.capture.views import Arrow
 
 __all__ = ["Arrow", "Capture", "Registration", "open_capture"]

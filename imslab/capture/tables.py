@@ -1,14 +1,35 @@
-"""The table of all packets, made column by column."""
+"""Tables of a capture as pandas DataFrames: packets, messages, APDUs, registrations, challenges.
 
+Times are seconds since the first packet, as in Wireshark; octets stand as hex.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from imslab.capture.file import CaptureFile
 from imslab.capture.index import TCP, UDP, Index, address
+from imslab.capture.registrations import Challenge, view
+from imslab.capture.sip import SipEvent
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from imslab.capture.apdu import ApduEvent
+    from imslab.capture.registration import Registration
+
+_MESSAGE = (
+    "frame", "time", "src", "sport", "dst", "dport", "transport", "start_line", "method", "status", "call_id",
+    "cseq", "length",
+)  # fmt: skip
+_APDU = ("frame", "time", "seconds", "label", "answer", "command", "response", "sw")
+_REGISTRATION = (
+    "impi", "impu", "algorithm", "result", "status", "resync", "verified", "time", "seconds", "frames",
+)  # fmt: skip
+_VECTOR = (
+    "frame", "impi", "algorithm", "rand", "sqn_xor_ak", "amf", "mac_a", "auts", "verified", "sqn",
+)  # fmt: skip
 
 
 def packets(file: CaptureFile, index: Index, frames: frozenset[int] | None) -> "pd.DataFrame":
@@ -40,9 +61,97 @@ def packets(file: CaptureFile, index: Index, frames: frozenset[int] | None) -> "
     return table if frames is None else table[table["frame"].isin(frames)].reset_index(drop=True)
 
 
+def messages(events: Iterable[SipEvent], start: float) -> "pd.DataFrame":
+    """Return one row for each SIP message; ``start``: the time of the first packet, epoch seconds."""
+    return table(_MESSAGE, (_message_row(event, start) for event in events))
+
+
+def apdus(events: "Iterable[ApduEvent]", start: float) -> "pd.DataFrame":
+    """Return one row for each APDU and answer to reset."""
+    return table(_APDU, (_apdu_row(event, start) for event in events))
+
+
+def registrations(logins: "Iterable[Registration]", start: float) -> "pd.DataFrame":
+    """Return one row for each registration."""
+    return table(_REGISTRATION, (_registration_row(login, start) for login in logins))
+
+
+def vectors(logins: "Iterable[Registration]", events: "Iterable[ApduEvent]") -> "pd.DataFrame":
+    """Return one row for each AKA challenge: those of SIP, and those that only a card was asked."""
+    return table(_VECTOR, _vector_rows(logins, events))
+
+
+def table(columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> "pd.DataFrame":
+    """Return rows as a table; a status that is missing stays missing."""
+    import pandas as pd
+
+    made = pd.DataFrame(list(rows), columns=list(columns))
+    return made.astype({"status": "Int64"}) if "status" in columns else made
+
+
+def since(at: float, start: float) -> float:
+    """Return a time as tables have it: seconds since the first packet, to the microsecond."""
+    return round(at - start, 6)
+
+
 def _texts(octets: Any) -> Any:
     """Return the addresses as text: each different one is written once."""
     if not len(octets):
         return np.zeros(0, dtype=object)
     different, which = np.unique(octets, axis=0, return_inverse=True)
     return np.array([address(row.tobytes()) for row in different], dtype=object)[which.reshape(-1)]
+
+
+def _message_row(event: SipEvent, start: float) -> tuple[Any, ...]:
+    message, request = event.message, event.message.is_request
+    cseq = view(message, "cseq")
+    return (
+        event.frame,
+        since(event.at, start),
+        *event.source,
+        *event.destination,
+        event.transport,
+        message.start_line,
+        message.method if request else (cseq.method if cseq else ""),
+        None if request else message.status,
+        view(message, "call_id") or "",
+        str(cseq) if cseq else "",
+        len(bytes(message)),
+    )
+
+
+def _apdu_row(event: "ApduEvent", start: float) -> tuple[Any, ...]:
+    sw = "" if event.sw is None else f"{event.sw:04X}"
+    octets = event.command.hex(), event.response.hex()
+    return event.frame, since(event.at, start), event.seconds, event.label, event.answer, *octets, sw
+
+
+def _registration_row(login: "Registration", start: float) -> tuple[Any, ...]:
+    verified = login.challenge.verified if login.challenge else None
+    when = since(login.messages[0].at, start), round(login.seconds, 6)
+    state = login.algorithm, login.result, login.status, login.resync, verified
+    return login.impi, login.impu, *state, *when, list(login.frames)
+
+
+def _vector_rows(
+    logins: "Iterable[Registration]", events: "Iterable[ApduEvent]"
+) -> Iterator[tuple[Any, ...]]:
+    from imslab.capture.apdu import pairs
+
+    seen = set()
+    for login in logins:
+        for challenge in login.challenges:
+            if challenge.autn:
+                seen.add(challenge.rand)
+                yield _vector_row(challenge, login.impi)
+    for pair in pairs(events):  # a card that was asked by somebody else
+        parts = pair.parts
+        if "MAC" in parts and parts["RAND"] not in seen:
+            autn = [parts[name].hex() for name in ("SQN xor AK", "AMF", "MAC")]
+            yield pair.events[0].frame, "", "", parts["RAND"].hex(), *autn, "", None, ""
+
+
+def _vector_row(challenge: Challenge, impi: str) -> tuple[Any, ...]:
+    octets = challenge.rand, challenge.sqn_xor_ak, challenge.amf, challenge.mac_a, challenge.auts
+    hexes = [value.hex() for value in octets]
+    return challenge.frame, impi, challenge.algorithm, *hexes, challenge.verified, challenge.sqn.hex()
