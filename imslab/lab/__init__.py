@@ -107,8 +107,7 @@ class Lab:
             return self._recording
         from imslab.capture import open_capture
 
-        self._flush()
-        octets = self._file.getvalue()
+        octets = self._octets()
         if not octets:
             raise ImslabError("nothing has happened yet: await lab.alice.register() first")
         if self._cached is None or self._cached[0] != len(octets):
@@ -133,9 +132,8 @@ class Lab:
         """Write the trace so far as pcapng, for Wireshark and ``imslab inspect``."""
         if self._recording is not None:
             raise ImslabError("this lab is a recording already: copy its file")
-        self._flush()
         target = Path(path)
-        target.write_bytes(self._file.getvalue())
+        target.write_bytes(self._octets())
         return target
 
     def close(self) -> None:
@@ -334,10 +332,13 @@ class Lab:
             raise Malformed(f"unknown transport {transport!r}", expected="UDP, TCP or WS")
         return addresses[transport]
 
-    def _flush(self) -> None:
+    def _octets(self) -> bytes:
+        """Return the trace so far, with the secrets of its calls at its head."""
         self._drain()
-        if self._tap is not None:
-            self._tap.flush()
+        if self._tap is None:
+            return b""
+        self._tap.flush()
+        return bytes(self._tap.writer.with_secrets(self._file.getvalue()))
 
     def _drain(self) -> None:
         """Note what the cards have said, before what comes next."""

@@ -1,4 +1,4 @@
-"""The tap: one clock for everybody, and every packet, APDU and Cx message into one trace.
+"""The tap: one clock for everybody, and every packet, APDU, Cx message and secret into one trace.
 
 A trace is written as the layers above saw it, so no packet socket and no root are needed. The
 hops inside the embedded core are handed over in memory; they are written as the datagrams (SIP)
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from imslab.ims.cx import Answer, Request
 from imslab.ims.node import Address
 from imslab.net import cx as diameter
+from imslab.net.packet import Endpoint
 from imslab.uicc import gsmtap
 from imslab.uicc.link import Exchange
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from imslab.net.trace import TraceWriter
 
 _CX_CLIENT_PORT = 40_000  # where the S-CSCF's connection to the HSS begins
+_MOST_MEDIA = 256 * 1024 * 1024  # octets of media: a call that nobody hangs up must not eat the memory
 
 
 class Clock:
@@ -39,10 +41,21 @@ class Tap:
 
     Writing costs more than a node's own work, so it waits: a trace shows what the nodes did and
     not what it cost to watch them. ``hss`` is where the trace shows the HSS (TCP port 3868).
+    ``unrecorded`` counts datagrams of media that came after ``most_media`` octets of them.
     """
 
-    def __init__(self, writer: "TraceWriter", clock: Clock, *, hss: str = "127.0.0.41") -> None:
+    def __init__(
+        self,
+        writer: "TraceWriter",
+        clock: Clock,
+        *,
+        hss: str = "127.0.0.41",
+        most_media: int = _MOST_MEDIA,
+    ) -> None:
         self.writer, self.clock = writer, clock
+        self.unrecorded = 0
+        self._media_left = most_media
+        self._senders: set[Endpoint] = set()
         self._hss = (hss, diameter.PORT)
         self._noted: list[Callable[[], None]] = []
         self._diameter: set[tuple[str, int]] = set()
@@ -64,6 +77,27 @@ class Tap:
     def closed(self, source: Address, destination: Address) -> None:
         """Record the end of a TCP connection."""
         self._note(self.writer.tcp_close, self.clock(), source[:2], destination[:2])
+
+    def media(self, source: Endpoint, destination: Endpoint, octets: bytes, *, arrived: bool = False) -> None:
+        """Record one datagram of a call, as it stood on the wire: STUN, DTLS, RTP, RTCP or their SRTP.
+
+        An endpoint tells what it sends, and what ``arrived``. Each datagram is recorded once, and where both
+        ends tell this tap that is when it is sent: what arrives from somebody who has told what he sends is
+        known already. So a datagram that the kernel loses between two of our ends is in the trace.
+        """
+        if not arrived:
+            self._senders.add(source)
+        elif source in self._senders:
+            return
+        if len(octets) > self._media_left:
+            self.unrecorded += 1
+            return
+        self._media_left -= len(octets)
+        self._note(self.writer.udp, self.clock(), source, destination, octets)
+
+    def secret(self, line: bytes) -> None:
+        """Keep one line of a key log (NSS format); ``writer.with_secrets`` puts it into the trace."""
+        self.writer.secret(line)
 
     def card(self, terminal: str, card: str, exchange: Exchange) -> None:
         """Record what a terminal and its card said."""

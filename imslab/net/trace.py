@@ -1,14 +1,16 @@
 """Write what passed between the nodes as pcapng, so that Wireshark and `imslab.capture` open it.
 
-Spec: IETF draft-ietf-opsawg-pcapng (section header, interface description, name resolution
-and enhanced packet blocks), with one section, one interface of link type RAW (101) and
-timestamps in nanoseconds. APDUs are GSMTAP on UDP port 4729, as Wireshark and pySim read them.
+Spec: IETF draft-ietf-opsawg-pcapng (section header, interface description, name resolution,
+enhanced packet and decryption secrets blocks), with one section, one interface of link type RAW
+(101) and timestamps in nanoseconds. APDUs are GSMTAP on UDP port 4729, as Wireshark and pySim
+read them. Secrets are lines of an NSS key log (draft-ietf-tls-keylogfile).
 
 A trace is made of what the layers above sent: there is no clock and no socket here. TCP is
 written as a well-behaved stack would have sent it, with acknowledgements that ride on data.
 """
 
 import math
+import re
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,9 +22,12 @@ from imslab.net.packet import Endpoint, Flags, packed_address, tcp_packet, udp_p
 RAW_IP = 101  # LINKTYPE_RAW
 GSMTAP_PORT = 4729
 SEGMENT = 1400  # octets of payload in one TCP segment, at most
-_SECTION, _INTERFACE, _NAMES, _PACKET = 0x0A0D0D0A, 1, 4, 6
+_SECTION, _INTERFACE, _NAMES, _PACKET, _SECRETS = 0x0A0D0D0A, 1, 4, 6, 0x0A
+_TLS_KEY_LOG = 0x544C534B  # the type of secret that a key log is: "TLSK"
 _BYTE_ORDER_MAGIC = 0x1A2B3C4D
 _COMMENT, _APPLICATION, _TSRESOL = 1, 4, 9  # option codes; 9 is meant for an interface
+_KEY_LOG_LINE = re.compile(rb"[A-Z0-9_]+ [0-9A-Fa-f]{64} (?:[0-9A-Fa-f]{2})+")
+_LONGEST_SECRET = 512  # octets of a line
 _UNACKNOWLEDGED = 32_768  # octets in one direction before the other end sends a bare ACK
 _FIRST_SEQUENCE = 1_000  # arbitrary, and the same in each run: a trace must be reproducible
 
@@ -47,6 +52,7 @@ class TraceWriter:
         self._file = file
         self._halves: dict[tuple[Endpoint, Endpoint], _Half] = {}
         self._named: set[tuple[str, str]] = set()
+        self._secrets: dict[bytes, None] = {}  # in their order, each once
         self.packets = 0
         self._start(comment)
 
@@ -121,6 +127,29 @@ class TraceWriter:
             micros = 0 if number else round(seconds * 1e6)
             self._packet(end, udp_packet(terminal, card, payload), f"card time {micros} us")
 
+    def secret(self, line: bytes) -> None:
+        """Keep one line of a key log for ``with_secrets`` (once: both ends of a handshake say the same).
+
+        It cannot go into the file now: a reader that goes through the packets once needs it before them, and
+        a secret is known only after the handshake. Raises Malformed for what is not one line of a key log.
+        """
+        text = line.rstrip(b"\r\n")
+        if len(text) > _LONGEST_SECRET or not _KEY_LOG_LINE.fullmatch(text):
+            raise Malformed("not a line of a key log", expected="a label, the client random and the secret")
+        self._secrets[text] = None
+
+    def with_secrets(self, trace: bytes) -> bytes:
+        """Return ``trace``, which this writer wrote, with its secrets right after the section header.
+
+        There Wireshark finds them before the handshake that they open. Without secrets it stays as it was.
+        """
+        if not self._secrets:
+            return trace
+        lines = b"".join(line + b"\n" for line in self._secrets)
+        body = struct.pack("<II", _TLS_KEY_LOG, len(lines)) + _padded(lines)
+        end = int.from_bytes(trace[4:8], "little")  # of the section header: its length
+        return trace[:end] + _written(_SECRETS, body) + trace[end:]
+
     def flush(self) -> None:
         """Hand everything written so far to the operating system."""
         self._file.flush()
@@ -156,8 +185,12 @@ class TraceWriter:
         self.packets += 1
 
     def _block(self, kind: int, body: bytes) -> None:
-        length = struct.pack("<I", 12 + len(body))
-        self._file.write(struct.pack("<I", kind) + length + body + length)
+        self._file.write(_written(kind, body))
+
+
+def _written(kind: int, body: bytes) -> bytes:
+    length = struct.pack("<I", 12 + len(body))
+    return struct.pack("<I", kind) + length + body + length
 
 
 def _padded(octets: bytes) -> bytes:

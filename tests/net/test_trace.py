@@ -149,6 +149,54 @@ def test_the_same_steps_give_the_same_octets() -> None:
     assert written(*steps).data == written(*steps).data
 
 
+LINE = b"CLIENT_RANDOM " + b"0a" * 32 + b" " + b"B7" * 48
+TLS_13 = b"SERVER_TRAFFIC_SECRET_0 " + b"0b" * 32 + b" " + b"c8" * 32
+
+
+def test_secrets_stand_right_after_the_section_header_however_late_they_come() -> None:
+    file = io.BytesIO()
+    trace = TraceWriter(file, comment="by a test")
+    trace.udp(AT, A, B, b"handshake")
+    trace.secret(LINE)
+    trace.secret(TLS_13 + b"\n")
+    trace.udp(AT, A, B, b"media")
+    before = read_file(file.getvalue())
+    whole = trace.with_secrets(file.getvalue())
+    capture = read_file(whole)
+    assert capture.secrets == [(0x544C534B, LINE + b"\n" + TLS_13 + b"\n")]
+    assert capture.warnings == before.warnings == []
+    assert [capture.packet(i) for i in range(2)] == [before.packet(i) for i in range(2)]
+    assert capture.comment == "by a test"
+    after_the_header = int.from_bytes(whole[4:8], "little")
+    assert whole[after_the_header : after_the_header + 4] == bytes.fromhex("0a000000")
+
+
+def test_a_secret_that_both_ends_tell_is_written_once() -> None:
+    file = io.BytesIO()
+    trace = TraceWriter(file)
+    for line in (LINE, TLS_13, LINE + b"\r\n"):
+        trace.secret(line)
+    ((_, lines),) = read_file(trace.with_secrets(file.getvalue())).secrets
+    assert lines.splitlines() == [LINE, TLS_13]
+
+
+def test_a_trace_without_secrets_is_left_alone() -> None:
+    file = io.BytesIO()
+    trace = TraceWriter(file)
+    assert trace.with_secrets(file.getvalue()) == file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"", b"CLIENT_RANDOM", LINE[:-1], LINE + b"\n" + LINE, b"# " + LINE, LINE.lower(), LINE + b"00" * 300],
+    ids=["empty", "label", "odd", "two", "comment", "lower case", "long"],
+)
+def test_what_is_no_line_of_a_key_log_is_refused_without_being_repeated(line: bytes) -> None:
+    with pytest.raises(Malformed) as caught:
+        TraceWriter(io.BytesIO()).secret(line)
+    assert "b7b7" not in str(caught.value).lower()
+
+
 @pytest.mark.component("tshark")
 def test_tshark_finds_nothing_wrong_with_any_kind_of_trace(tmp_path: Path) -> None:
     path = tmp_path / "trace.pcapng"
