@@ -65,6 +65,17 @@ class CardGone(CardError):
         super().__init__(message, sw1=None, sw2=None, meaning="no answer")
 
 
+class BridgeRefused(ImslabError):
+    """The bridge between a web page and a card does not do what the page asked for.
+
+    ``name``  one word for the page: NotPaired, WrongCode, AccessDenied, NoCard, Unknown, BadRequest, TooMany
+    """
+
+    def __init__(self, name: str, message: str) -> None:
+        self.name = name
+        super().__init__(message)
+
+
 class OtaError(ImslabError):
     """A secured packet (ETSI TS 102 225) was refused: its protection does not hold.
 
@@ -89,7 +100,15 @@ class Replayed(SrtpError):
 
 
 class EspError(ImslabError):
-    """An ESP packet could not be opened."""
+    """An ESP packet could not be opened, or not be made."""
+
+
+class EspAuthenticationFailed(EspError):
+    """The integrity check value of an ESP packet is wrong."""
+
+
+class EspReplayed(EspError):
+    """The ESP packet was seen before, or is too old to tell."""
 
 
 class NetworkError(ImslabError):
