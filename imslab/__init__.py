@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from imslab.errors import (
     AkaError,
     AuthenticationFailed,
+    CallFailed,
     CaptureError,
     CardError,
     CardGone,
@@ -42,6 +43,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AkaError",
     "AuthenticationFailed",
+    "CallFailed",
     "CaptureError",
     "CardError",
     "CardGone",

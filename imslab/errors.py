@@ -127,6 +127,18 @@ class RegistrationFailed(ImslabError):
         super().__init__(f"{message}. {advice}" if advice else message)
 
 
+class CallFailed(ImslabError):
+    """A call, or a message, came to an end without success.
+
+    ``status``  the final SIP status code; None when no final response came
+    ``advice``  what to do next
+    """
+
+    def __init__(self, message: str, *, status: int | None, advice: str = "") -> None:
+        self.status, self.advice = status, advice
+        super().__init__(f"{message}. {advice}" if advice else message)
+
+
 class Departed(ImslabError):
     """A replayed exchange was asked something else than what was recorded.
 

@@ -13,6 +13,8 @@ from imslab.sip.headers import (
     Event,
     MediaType,
     NameAddr,
+    RAck,
+    SessionExpires,
     Via,
     WithParameters,
 )
@@ -41,7 +43,9 @@ __all__ = [
     "NameAddr",
     "Params",
     "Quoted",
+    "RAck",
     "SecurityMechanism",
+    "SessionExpires",
     "StreamFramer",
     "Uri",
     "Via",

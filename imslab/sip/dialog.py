@@ -72,6 +72,13 @@ class Dialog:
         number = self.local_cseq + (method != "ACK")
         if number > MAX_UINT32:
             raise Malformed("the CSeq of this dialog is used up")
+        return self._write(method, number, headers, body), replace(self, local_cseq=number)
+
+    def ack(self, number: int, headers: Iterable[tuple[str, object]] = (), body: bytes = b"") -> Message:
+        """Build the ACK for a 2xx to the INVITE that had the CSeq ``number`` (RFC 3261, 13.2.2.4)."""
+        return self._write("ACK", number, headers, body)
+
+    def _write(self, method: str, number: int, headers: Iterable[tuple[str, object]], body: bytes) -> Message:
         uri, routes = self._routing()
         own: list[tuple[str, object]] = [("Max-Forwards", 70), *(("Route", route) for route in routes)]
         own += [
@@ -83,7 +90,16 @@ class Dialog:
         given = list(headers)
         vias = [row for row in given if row[0].lower() in ("via", "v")]
         others = [row for row in given if row[0].lower() not in ("via", "v")]
-        return Message.request(method, uri, vias + own + others, body), replace(self, local_cseq=number)
+        return Message.request(method, uri, vias + own + others, body)
+
+    def answered(self, response: Message) -> Self:
+        """Return the dialog after a response of the peer: a 2xx may move the target (RFC 3261, 12.2.1.2)."""
+        moves = 200 <= response.status < 300 and response.method in _TARGET_REFRESH and response.contacts
+        return replace(self, remote_target=response.contacts[0].uri) if moves else self
+
+    def confirmed(self, response: Message) -> Self:
+        """Return the dialog after the 2xx that confirms it: its route set counts (RFC 3261, 13.2.2.4)."""
+        return replace(self, remote_target=_target(response), routes=response.record_routes[::-1])
 
     def received(self, request: Message) -> Self:
         """Return the dialog after a request of the peer (RFC 3261, 12.2.2).

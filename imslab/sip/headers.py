@@ -235,6 +235,23 @@ class CSeq:
 
 
 @dataclass(frozen=True, slots=True)
+class RAck:
+    """What a PRACK acknowledges: the RSeq of the response, 1 to 2^32-1, and its CSeq (RFC 3262, 7.2)."""
+
+    rseq: int
+    cseq: CSeq
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``response-number CSeq-number method``, or raise Malformed."""
+        first, _, rest = text.partition(" ")
+        return cls(number("the response number of RAck", first), CSeq.parse(rest.strip(" \t")))
+
+    def __str__(self) -> str:
+        return f"{self.rseq} {self.cseq}"
+
+
+@dataclass(frozen=True, slots=True)
 class WithParameters:
     """A value with parameters: Content-Type, Event, P-Access-Network-Info, Reason, Subscription-State ..."""
 
@@ -269,6 +286,23 @@ class Event(WithParameters):
     def id(self) -> str | None:
         """The ``id`` parameter; None when absent."""
         return self.params.get("id")
+
+
+class SessionExpires(WithParameters):
+    """The Session-Expires and Min-SE headers (RFC 4028, 4 and 5)."""
+
+    __slots__ = ()
+
+    @property
+    def seconds(self) -> int:
+        """The interval in seconds; Malformed when it is no number."""
+        return number("Session-Expires", self.value)
+
+    @property
+    def refresher(self) -> str | None:
+        """Who refreshes, "uac" or "uas"; None when nobody has said yet."""
+        value = self.params.get("refresher")
+        return value.lower() if value else None
 
 
 class MediaType(WithParameters):

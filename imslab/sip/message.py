@@ -19,6 +19,8 @@ from imslab.sip.headers import (
     Event,
     MediaType,
     NameAddr,
+    RAck,
+    SessionExpires,
     Via,
     WithParameters,
     contact,
@@ -259,6 +261,12 @@ class Message:
     allow: View[tuple[str, ...]] = tokens("Allow")
     event: View[Event | None] = maybe("Event", Event.parse)
     subscription_state: View[WithParameters | None] = maybe("Subscription-State", WithParameters.parse)
+    rseq: View[int | None] = maybe("RSeq", lambda text: number("RSeq", text))
+    rack: View[RAck | None] = maybe("RAck", RAck.parse)
+    session_expires: View[SessionExpires | None] = maybe("Session-Expires", SessionExpires.parse)
+    min_se: View[SessionExpires | None] = maybe("Min-SE", SessionExpires.parse)
+    reasons: View[tuple[WithParameters, ...]] = every("Reason", WithParameters.parse)
+    p_early_media: View[tuple[str, ...]] = tokens("P-Early-Media")
     www_authenticate: View[tuple[Challenge, ...]] = listed("WWW-Authenticate", Challenge.parse_all)
     proxy_authenticate: View[tuple[Challenge, ...]] = listed("Proxy-Authenticate", Challenge.parse_all)
     authorization: View[tuple[Credentials, ...]] = listed("Authorization", Credentials.parse_all)

@@ -12,7 +12,7 @@ Authorization Call-ID Call-Info Contact Content-Disposition Content-Encoding Con
 Content-Type CSeq Date Error-Info Event Expires Feature-Caps Flow-Timer From Geolocation History-Info
 Identity In-Reply-To Join Max-Forwards MIME-Version Min-Expires Min-SE Organization Path
 P-Access-Network-Info P-Asserted-Identity P-Asserted-Service P-Associated-URI P-Called-Party-ID
-P-Charging-Function-Addresses P-Charging-Vector P-Preferred-Identity P-Preferred-Service
+P-Charging-Function-Addresses P-Charging-Vector P-Early-Media P-Preferred-Identity P-Preferred-Service
 P-Visited-Network-ID Priority Privacy Proxy-Authenticate Proxy-Authorization Proxy-Require RAck Reason
 Record-Route Refer-To Referred-By Reject-Contact Replaces Reply-To Request-Disposition Require Retry-After
 Route RSeq Security-Client Security-Server Security-Verify Server Service-Route Session-Expires SIP-ETag

@@ -93,6 +93,14 @@ def ack_for(invite: Message, response: Message) -> Message:
     return Message.request("ACK", invite.uri_text, headers)
 
 
+def cancel_for(invite: Message) -> Message:
+    """Return the CANCEL of an INVITE that is under way: the same hop, number and tags (RFC 3261, 9.1)."""
+    headers: list[tuple[str, object]] = [("Via", invite.via), ("Max-Forwards", 70)]
+    headers += [(name, text) for name in ("Route", "From", "To", "Call-ID") for text in invite.all(name)]
+    headers += [("CSeq", f"{invite.cseq.number} CANCEL")]
+    return Message.request("CANCEL", invite.uri_text, headers)
+
+
 class _Transaction(ABC):
     """What all four share: the queues, the timers, the end.
 
