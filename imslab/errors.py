@@ -99,6 +99,10 @@ class Replayed(SrtpError):
     """The packet was seen before, or is too old to tell."""
 
 
+class FingerprintMismatch(SrtpError):
+    """The certificate of a DTLS peer is not the one that its SDP names: somebody may stand in the middle."""
+
+
 class EspError(ImslabError):
     """An ESP packet could not be opened, or not be made."""
 
