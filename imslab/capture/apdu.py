@@ -84,9 +84,8 @@ def read(capture: CaptureFile, index: Index, warnings: list[str]) -> list[ApduEv
     narrators: dict[tuple[str, str], Narrator] = {}
     found = []
     for row in np.flatnonzero(mine).tolist():
-        start = int(index.start[row])
         try:
-            packet = gsmtap.decode(bytes(capture.data[start : start + int(index.length[row])]))
+            packet = gsmtap.decode(index.octets(row))
         except Malformed as error:
             warnings.append(f"frame {int(index.frame[row])}: GSMTAP, but {error}")
             continue

@@ -33,16 +33,15 @@ def read(capture: CaptureFile, index: Index, warnings: list[str]) -> list[CxEven
     """Return the Cx messages of a capture in the order of their frames."""
     words = first_words(capture, index)
     rows = np.flatnonzero((words >> 24 == 1) & (words & 0xFFFFFF >= _HEADER) & (words & 3 == 0)).tolist()
-    cx = [row for row in rows if _is_cx(capture, int(index.start[row]), int(index.length[row]))]
+    cx = [row for row in rows if _is_cx(index.octets(row))]
     found = [
         event for stream in streams(capture, index, cx) for event in _messages(capture, stream, warnings)
     ]
     return sorted(found, key=lambda event: event.frame)
 
 
-def _is_cx(capture: CaptureFile, start: int, length: int) -> bool:
-    application = bytes(capture.data[start + 8 : start + 12])
-    return length >= _HEADER and int.from_bytes(application) == APPLICATION
+def _is_cx(octets: bytes) -> bool:
+    return len(octets) >= _HEADER and int.from_bytes(octets[8:12]) == APPLICATION
 
 
 def _messages(capture: CaptureFile, stream: Stream, warnings: list[str]) -> Iterator[CxEvent]:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imslab.capture.buffer import Octets
 from imslab.capture.file import CaptureFile
 
 Column = NDArray[np.int64]
@@ -45,7 +46,8 @@ class Index:
     ``protocol``          17 or 6
     ``source, target``    addresses as 16 octets (IPv4 as ::ffff:a.b.c.d), an array of n by 16
     ``sport, dport``      ports
-    ``start, length``     of the payload, in the file and in octets
+    ``data``              the octets of the file, and behind them those that lie in no file (see buffer)
+    ``start, length``     of the payload: its position in ``data``, and octets
     ``cut``               the capture holds less of the payload than was sent
     ``seq, flags``        of TCP; 0 for UDP
     """
@@ -61,10 +63,16 @@ class Index:
     cut: Mask
     seq: Column
     flags: Column
+    data: Octets = field(repr=False)
     warnings: list[str] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    def octets(self, row: int) -> bytes:
+        """Return the payload of a row."""
+        start = int(self.start[row])
+        return self.data[start : start + int(self.length[row])]
 
     def endpoints(self, row: int) -> tuple[tuple[str, int], tuple[str, int]]:
         """Return ((source address, port), (destination address, port)) of a row."""
@@ -82,35 +90,11 @@ def address(octets: bytes) -> str:
     return str(ipaddress.IPv6Address(octets))
 
 
-class _Octets:
-    """The file as numbers; beyond its end there are zeros, so that a wild position reads nothing wrong."""
-
-    def __init__(self, capture: CaptureFile) -> None:
-        self._octets = np.frombuffer(capture.data, np.uint8)
-        self._last = len(self._octets) - 1
-
-    def u8(self, at: Column) -> Column:
-        inside = (at >= 0) & (at <= self._last)
-        return np.where(inside, self._octets[np.clip(at, 0, self._last)], 0).astype(np.int64)
-
-    def u16(self, at: Column) -> Column:
-        return self.u8(at) << 8 | self.u8(at + 1)
-
-    def u32(self, at: Column) -> Column:
-        return self.u16(at) << 16 | self.u16(at + 2)
-
-    def rows(self, at: Column, width: int) -> NDArray[np.uint8]:
-        """Return ``width`` octets at each position, as an array of n by ``width``."""
-        places = np.clip(at[:, None] + np.arange(width), 0, max(self._last, 0))
-        found: NDArray[np.uint8] = self._octets[places]
-        return found
-
-
 def build(capture: CaptureFile) -> Index:
     """Go over all packets of ``capture`` and return those that hold UDP or TCP."""
     if not len(capture):
-        return _empty()
-    octets, warnings = _Octets(capture), list[str]()
+        return _empty(Octets(capture.data))
+    octets, warnings = Octets(capture.data), list[str]()
     records = capture.records
     at = _network_layer(octets, records.offset, records.link, warnings)
     end = records.offset + records.length
@@ -119,7 +103,7 @@ def build(capture: CaptureFile) -> Index:
     return _sorted(found, warnings)
 
 
-def _network_layer(octets: _Octets, start: Column, link: Column, warnings: list[str]) -> Column:
+def _network_layer(octets: Octets, start: Column, link: Column, warnings: list[str]) -> Column:
     """Return where the IP header of each packet begins, or -1."""
     at = np.full(len(start), -1, np.int64)
     for kind in np.unique(link):
@@ -143,7 +127,7 @@ def _is_ip(ethertype: Column) -> Mask:
     return np.isin(ethertype, (_IPV4, _IPV6))
 
 
-def _after_type(octets: _Octets, at: Column) -> Column:
+def _after_type(octets: Octets, at: Column) -> Column:
     """Step from an EtherType over VLAN tags to the IP header; -1 where there is none."""
     for _ in range(_MOST_TAGS):
         tagged = np.isin(octets.u16(at), _VLAN)
@@ -153,7 +137,7 @@ def _after_type(octets: _Octets, at: Column) -> Column:
     return np.where(_is_ip(octets.u16(at)), at + 2, -1)
 
 
-def _after_family(octets: _Octets, at: Column) -> Column:
+def _after_family(octets: Octets, at: Column) -> Column:
     """NULL: four octets of address family, in the byte order of the machine that captured."""
     big = octets.u32(at)
     little = octets.u8(at) | octets.u8(at + 1) << 8
@@ -163,7 +147,7 @@ def _after_family(octets: _Octets, at: Column) -> Column:
     return np.where(known, at + 4, -1)
 
 
-def _ip(octets: _Octets, at: Column, end: Column, cut: Mask, version: int, warnings: list[str]) -> Index:
+def _ip(octets: Octets, at: Column, end: Column, cut: Mask, version: int, warnings: list[str]) -> Index:
     """Step over the IP headers of one version."""
     header = 20 if version == 4 else 40
     rows = np.flatnonzero((at >= 0) & (at + header <= end) & (octets.u8(at) >> 4 == version))
@@ -171,12 +155,12 @@ def _ip(octets: _Octets, at: Column, end: Column, cut: Mask, version: int, warni
     if version == 4:
         after, limit, protocol, fragment = _ipv4(octets, at)
         prefix = np.frombuffer(_V4_IN_V6, np.uint8)
-        both = octets.rows(at + 12, 8)
+        both = octets.windows(at + 12, 8)
         fill = np.broadcast_to(prefix, (len(rows), 12))
         source, target = np.hstack([fill, both[:, :4]]), np.hstack([fill, both[:, 4:]])
     else:
         after, limit, protocol, fragment = _ipv6(octets, at)
-        source, target = octets.rows(at + 8, 16), octets.rows(at + 24, 16)
+        source, target = octets.windows(at + 8, 16), octets.windows(at + 24, 16)
     if fragment.any():
         warnings.append(
             f"{int(fragment.sum())} fragments of IPv{version} datagrams were left out (not reassembled)"
@@ -190,7 +174,7 @@ def _ip(octets: _Octets, at: Column, end: Column, cut: Mask, version: int, warni
     )
 
 
-def _ipv4(octets: _Octets, at: Column) -> tuple[Column, Column, Column, Mask]:
+def _ipv4(octets: Octets, at: Column) -> tuple[Column, Column, Column, Mask]:
     """Return where payload and end of each datagram are, its protocol, and whether it is a fragment."""
     header, total = (octets.u8(at) & 15) * 4, octets.u16(at + 2)
     after = np.where(header >= 20, at + header, np.iinfo(np.int64).max)
@@ -202,7 +186,7 @@ def _ipv4(octets: _Octets, at: Column) -> tuple[Column, Column, Column, Mask]:
     )
 
 
-def _ipv6(octets: _Octets, at: Column) -> tuple[Column, Column, Column, Mask]:
+def _ipv6(octets: Octets, at: Column) -> tuple[Column, Column, Column, Mask]:
     length, following = octets.u16(at + 4), octets.u8(at + 6)
     limit = np.where(length > 0, at + 40 + length, at)
     after, fragment = at + 40, np.zeros(len(at), np.bool_)
@@ -221,7 +205,7 @@ def _ipv6(octets: _Octets, at: Column) -> tuple[Column, Column, Column, Mask]:
 
 
 def _transport(
-    octets: _Octets,
+    octets: Octets,
     rows: Column,
     at: Column,
     end: Column,
@@ -252,17 +236,20 @@ def _transport(
         cut[keep],
         np.where(is_tcp, octets.u32(at + 4), 0),
         np.where(is_tcp, octets.u8(at + 13), 0),
+        octets,
     )
 
 
 def _sorted(parts: list[Index], warnings: list[str]) -> Index:
     """Join the rows of both IP versions in the order of their frames."""
     order = np.argsort(np.concatenate([part.frame for part in parts]), kind="stable")
-    names = [name for name in Index.__slots__ if name != "warnings"]
+    names = [name for name in Index.__slots__ if name not in ("warnings", "data")]
     joined: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
-    return Index(**{name: column[order] for name, column in joined.items()}, warnings=warnings)
+    return Index(
+        **{name: column[order] for name, column in joined.items()}, data=parts[0].data, warnings=warnings
+    )
 
 
-def _empty() -> Index:
+def _empty(data: Octets) -> Index:
     none, addresses, no = np.zeros(0, np.int64), np.zeros((0, 16), np.uint8), np.zeros(0, np.bool_)
-    return Index(none, none, addresses, addresses, none, none, none, none, no, none, none)
+    return Index(none, none, addresses, addresses, none, none, none, none, no, none, none, data)

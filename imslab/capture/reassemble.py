@@ -117,11 +117,9 @@ def _distance(position: int, seq: int) -> int:
 
 def first_words(capture: CaptureFile, index: Index) -> Column:
     """Return the first four octets of each row's payload as a number; 0 when it has fewer, or is not TCP."""
-    octets = np.frombuffer(capture.data, np.uint8)
     found = np.zeros(len(index), np.int64)
     rows = np.flatnonzero((index.protocol == TCP) & (index.length >= 4))
-    for place in range(4):
-        found[rows] = found[rows] << 8 | octets[index.start[rows] + place]
+    found[rows] = index.data.u32(index.start[rows])
     return found
 
 
@@ -143,10 +141,8 @@ def streams(capture: CaptureFile, index: Index, rows: Iterable[int]) -> Iterator
 
 
 def _segment(capture: CaptureFile, index: Index, row: int, half: Direction) -> list[Chunk]:
-    start = int(index.start[row])
-    payload = bytes(capture.data[start : start + int(index.length[row])])
     syn = bool(index.flags[row] & _SYN)
-    return half.receive(int(index.frame[row]), int(index.seq[row]), payload, syn=syn)
+    return half.receive(int(index.frame[row]), int(index.seq[row]), index.octets(row), syn=syn)
 
 
 def _conversation(one: Endpoint, other: Endpoint) -> tuple[Endpoint, Endpoint]:

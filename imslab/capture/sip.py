@@ -55,9 +55,7 @@ def read(capture: CaptureFile, index: Index, warnings: list[str]) -> list[SipEve
     found = list(_datagrams(capture, index, warnings))
     words = first_words(capture, index)
     rows = np.flatnonzero(np.isin(words, _WORDS)).tolist()
-    rows += [
-        int(row) for row in np.flatnonzero(words == _OPENING) if _opens_websocket(capture, index, int(row))
-    ]
+    rows += [int(row) for row in np.flatnonzero(words == _OPENING) if _opens_websocket(index, int(row))]
     for stream in streams(capture, index, rows):
         found += _messages(capture, stream, warnings)
     return sorted(found, key=lambda event: event.frame)
@@ -71,11 +69,10 @@ def looks_like_sip(octets: bytes) -> bool:
 def _datagrams(capture: CaptureFile, index: Index, warnings: list[str]) -> Iterator[SipEvent]:
     first = np.zeros(len(index), np.uint8)
     rows = np.flatnonzero((index.protocol == UDP) & (index.length > 12))
-    first[rows] = np.frombuffer(capture.data, np.uint8)[index.start[rows]]
+    first[rows] = index.data.u8(index.start[rows])
     letters = (first >= 0x21) & (first < 0x7F) | (first == 0x0D) | (first == 0x0A)
     for row in np.flatnonzero(letters).tolist():
-        start = int(index.start[row])
-        octets = bytes(capture.data[start : start + int(index.length[row])])
+        octets = index.octets(row)
         if not looks_like_sip(octets):
             continue
         frame = int(index.frame[row])
@@ -97,9 +94,8 @@ def _datagram(octets: bytes) -> tuple[Message | None, str]:
         return None, str(error)
 
 
-def _opens_websocket(capture: CaptureFile, index: Index, row: int) -> bool:
-    start = int(index.start[row])
-    return b"websocket" in bytes(capture.data[start : start + min(int(index.length[row]), 4096)]).lower()
+def _opens_websocket(index: Index, row: int) -> bool:
+    return b"websocket" in index.octets(row)[:4096].lower()
 
 
 class WebSocketReader:
