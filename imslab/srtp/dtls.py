@@ -1,7 +1,8 @@
 """DTLS-SRTP: four keys out of one exporter.
 
 Spec: RFC 5764, section 4.2 (the exporter's octets: client key, server key, client salt, server salt) and
-4.1.2 (profiles); RFC 5763, section 5 (client is who says ``a=setup:active``, not who makes the offer); RFC 5705.
+4.1.2 (profiles); RFC 5763, section 5 (the client is who says ``a=setup:active``, not who makes the offer);
+RFC 5705.
 Each end sends with the keys that bear the name of its own DTLS role, and opens with the other's.
 
 Teaching code: it is not constant time.
