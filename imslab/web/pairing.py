@@ -1,9 +1,9 @@
 """Pairing: a person lets a web page use the card, once, and the page keeps a token for it.
 
-The bridge shows a code where only the person sees it (in a terminal). The page that brings the code back gets a
-bearer token (RFC 6750, section 1.2) for its own origin. A code is good once; wrong ones are counted. Tokens are
-not stored: each carries a MAC (RFC 2104) of its origin and its time, so that a bridge which is started again
-with the same secret still knows them.
+The bridge shows a code where only the person sees it (in a terminal). The page that brings the code back
+gets a bearer token (RFC 6750, section 1.2) for its own origin. A code is good once; wrong ones are counted.
+Tokens are not stored: each carries a MAC (RFC 2104) of its origin and its time, so that a bridge which is
+started again with the same secret still knows them.
 """
 
 import base64
