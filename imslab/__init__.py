@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from imslab.errors import (
     AkaError,
     AuthenticationFailed,
-    CallFailed,
     BridgeRefused,
+    CallFailed,
     CaptureError,
     CardError,
     CardGone,
@@ -44,8 +44,8 @@ __version__ = "0.1.0"
 __all__ = [
     "AkaError",
     "AuthenticationFailed",
-    "CallFailed",
     "BridgeRefused",
+    "CallFailed",
     "CaptureError",
     "CardError",
     "CardGone",
