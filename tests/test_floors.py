@@ -25,7 +25,7 @@ FLOORS = {
 HEAVY = {"scapy", "matplotlib", "pandas", "aiortc", "av", "aiohttp", "smartcard", "IPython", "ipywidgets",
          "nbclient", "nbformat", "jupyterlab", "playwright", "pylibsrtp", "diameter"}  # fmt: skip
 # ... but where a class must inherit from such a library, its module is itself imported late.
-LOADS_HEAVY = {"imslab.capture.layers": {"scapy"}}
+LOADS_HEAVY = {"imslab.capture.layers": {"scapy"}, "imslab.media.tracks": {"aiortc", "av"}}
 
 # Floors 0 to 2 have no clock, no randomness, no socket, no threads; these come in as arguments.
 IMPURE = {"asyncio", "socket", "selectors", "select", "ssl", "threading", "multiprocessing", "subprocess",

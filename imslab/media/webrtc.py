@@ -1,0 +1,269 @@
+"""The WebRTC end of a call: aiortc with a test tone, a test picture, a recorder and nothing hidden.
+
+Spec: RFC 8829 (JSEP), RFC 8445 (ICE), RFC 5763 and RFC 5764 (DTLS-SRTP), RFC 8834 (RTP). The endpoint has one
+ICE candidate, on its own address, and asks no server: it works where loopback is the only interface.
+"""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from imslab.errors import ImslabError, Malformed, NetworkError
+from imslab.ims.node import RandomSource
+from imslab.media.endpoint import Endpoint
+from imslab.media.statistics import codecs
+from imslab.media.transport import Keying, Watched
+from imslab.net.tap import Clock, Tap
+from imslab.sip.sdp import Origin, SessionDescription
+from imslab.srtp.profiles import Profile
+
+KINDS = ("audio", "video")
+_GOODBYE = 5.0  # seconds that closing may take before what is left is cancelled
+_HASHES = ("sha-256", "sha-384", "sha-512")  # that aiortc compares
+
+
+class WebRtcEndpoint(Endpoint):
+    """One end of a WebRTC call; make it where an event loop runs.
+
+    ``name``      whose tone and picture it sends
+    ``host``      the address of its only ICE candidate, such as 127.0.0.11
+    ``profiles``  SRTP protection profiles in the order of preference; () takes aiortc's: GCM before CM
+    ``kinds``     what it sends: audio, video, or both
+    ``local``, ``remote``  the descriptions that are in force
+    ``key_log``   lines of an NSS key log that the handshake left
+    """
+
+    def __init__(
+        self,
+        name: str,
+        host: str,
+        *,
+        tap: Tap | None = None,
+        clock: Clock | None = None,
+        profiles: Sequence[str | Profile] = (),
+        kinds: Sequence[str] = KINDS,
+        random: RandomSource = os.urandom,
+    ) -> None:
+        from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection
+
+        super().__init__(name, host, tap=tap, clock=clock)
+        if not kinds or not set(kinds) <= set(KINDS):
+            raise Malformed(f"cannot send {', '.join(kinds) or 'nothing'}", expected="audio, video or both")
+        self.local: SessionDescription | None = None
+        self.remote: SessionDescription | None = None
+        self.key_log: list[bytes] = []
+        self._session, self._version = str(int.from_bytes(random(4))), 0
+        self._listening: set[asyncio.Task[None]] = set()
+        self._closing: asyncio.Task[None] | None = None
+        settings = RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
+        self._peer = RTCPeerConnection(settings)
+        self._peer.on("track", self._listen)
+        for kind in kinds:
+            self._peer.addTrack(self._track(kind))
+        self._transport = self._watch(tuple(Profile.named(profile) for profile in profiles))
+
+    async def offer(self, direction: str = "sendrecv") -> bytes:
+        """Return an offer; a later one changes the ``direction`` (hold: "sendonly" or "inactive")."""
+        for transceiver in self._peer.getTransceivers():
+            transceiver.direction = direction
+        return await self._describe()
+
+    async def answer(self, offer: bytes) -> bytes:
+        """Take the peer's offer and return the answer; raise Malformed for what cannot be taken."""
+        await self._take(offer, "offer")
+        return await self._describe()
+
+    async def accept(self, answer: bytes) -> None:
+        """Take the peer's answer to the offer; raise Malformed for what cannot be taken."""
+        if self._peer.signalingState != "have-local-offer":
+            raise ImslabError(f"{self.name} has no offer open that this could answer: call offer() first")
+        await self._take(answer, "answer")
+
+    @property
+    def keying(self) -> Keying | None:
+        """Profile, role and the exporter's octets, once DTLS is done."""
+        return self._transport.keying
+
+    @property
+    def ready(self) -> bool:
+        """Whether keys are there, and a first packet where the peer is to send any."""
+        directions = [t.currentDirection for t in self._peer.getTransceivers()]
+        comes = any(direction in ("sendrecv", "recvonly") for direction in directions)
+        return self.keying is not None and (self.moments.first_packet is not None or not comes)
+
+    @property
+    def progress(self) -> str:
+        """How far the media got, in words."""
+        ice, dtls = self._transport.ice.state, self._transport.dtls.state
+        came = "packets came" if self.moments.first_packet else "no packet came"
+        return f"ICE is {ice}, DTLS is {dtls}, {came}"
+
+    async def close(self) -> None:
+        """Say goodbye, and let go of everything; a second time does nothing."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close())
+        await asyncio.shield(self._closing)
+
+    # -- descriptions -----------------------------------------------------------------------
+
+    async def _describe(self) -> bytes:
+        """Return the offer or the answer that is due; JSEP calls it setLocalDescription."""
+        self._begin()
+        await self._peer.setLocalDescription()
+        if not self._transport.ice.iceGatherer.getLocalCandidates():
+            raise NetworkError(f"{self.host} is no address of this machine: choose another")
+        description = SessionDescription.parse(self._peer.localDescription.sdp)
+        self._version += 1  # RFC 3264, section 8: the same session, its next version
+        origin = Origin("-", self._session, str(self._version), "IN", "IP4", self.host)
+        self.local = replace(description, origin=origin)
+        self._counter.codecs = {**self._counter.codecs, **codecs(self.local)}
+        return bytes(self.local)
+
+    async def _take(self, octets: bytes, kind: str) -> None:
+        """Take the peer's description; JSEP calls it setRemoteDescription."""
+        from aiortc import RTCSessionDescription
+
+        self._begin()
+        description = SessionDescription.parse(octets)
+        _check(description)
+        try:
+            await self._peer.setRemoteDescription(RTCSessionDescription(sdp=str(description), type=kind))
+        except (
+            Exception
+        ) as error:  # aiortc's parser lets everything out: IndexError, KeyError, AssertionError
+            raise Malformed(f"the {kind} cannot be taken: {type(error).__name__} {error}") from error
+        self.remote = description
+        self._counter.codecs = {**self._counter.codecs, **codecs(description)}
+
+    def _begin(self) -> None:
+        if self._closing is not None:
+            raise ImslabError(f"{self.name}'s end of the call is closed: make another")
+        if self.moments.described is None:
+            self.moments.described = self.clock()
+
+    # -- what happens -----------------------------------------------------------------------
+
+    def _track(self, kind: str) -> Any:
+        from imslab.media.tracks import PictureTrack, ToneTrack
+
+        return ToneTrack(self.name) if kind == "audio" else PictureTrack(self.name, self.clock)
+
+    def _watch(self, profiles: tuple[Profile, ...]) -> Watched:
+        tap = self._tap
+        return Watched(
+            self._peer.getTransceivers()[0].receiver.transport,
+            host=self.host,
+            profiles=profiles,
+            on_state=self._state,
+            on_failure=self._failed,
+            on_secret=self._secret,
+            on_rtp=self._rtp,
+            on_sent=_nothing if tap is None else tap.media,
+            on_arrived=_nothing if tap is None else partial(tap.media, arrived=True),
+        )
+
+    def _state(self) -> None:
+        transport, moments, now = self._transport, self.moments, self.clock()
+        if transport.ice.state == "completed" and moments.ice_connected is None:
+            moments.ice_connected = now
+        if transport.dtls.state == "connected" and moments.dtls_done is None:
+            moments.dtls_done = now
+        if (fault := transport.fault) is not None:
+            self._failed(fault)
+        elif transport.dtls.state == "closed" and self._closing is None:
+            self._failed(NetworkError(f"the peer of {self.name} has ended the media"))
+        self._changed()
+
+    def _secret(self, line: bytes) -> None:
+        self.key_log.append(line)
+        if self._tap is not None:
+            self._tap.secret(line)
+
+    def _rtp(self, packet: bytes, came_in: bool) -> None:
+        with suppress(Malformed):  # one that the peer's key protects and that is none: aiortc drops it too
+            if not came_in:
+                self._counter.sent(packet)
+                return
+            now = self.clock()
+            self._counter.received(packet, now)
+            if self.moments.first_packet is None:
+                self.moments.first_packet = now
+                self._changed()
+
+    def _listen(self, track: Any) -> None:
+        task = asyncio.create_task(self._record(track))
+        self._listening.add(task)
+        task.add_done_callback(self._listening.discard)
+
+    async def _record(self, track: Any) -> None:
+        from aiortc.mediastreams import MediaStreamError
+
+        with suppress(MediaStreamError):
+            while True:
+                frame = await track.recv()
+                (self._heard if track.kind == "audio" else self._seen)(frame)
+                self._changed()
+
+    def _heard(self, frame: Any) -> None:
+        if self.moments.first_sound is None:
+            self.moments.first_sound = self.clock()
+        channels = frame.layout.nb_channels
+        self.recorder.hear(frame.to_ndarray().reshape(-1, channels)[:, 0], frame.sample_rate)
+
+    def _seen(self, frame: Any) -> None:
+        if self.moments.first_picture is None:
+            self.moments.first_picture = self.clock()
+        self.recorder.see(partial(frame.to_ndarray, format="rgb24"))
+
+    # -- the end ----------------------------------------------------------------------------
+
+    async def _close(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GOODBYE):
+                await self._peer.close()
+        for task in self._listening:
+            task.cancel()
+        tasks = [*self._listening, *self._left()]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=_GOODBYE)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        self.moments.closed = self.clock()
+        self._changed()
+
+    def _left(self) -> list[asyncio.Task[Any]]:
+        """Return the tasks that aiortc has started for this connection and does not wait for."""
+        transport, peer = self._transport, self._peer
+        owners: list[Any] = [peer, transport.dtls, transport.ice, transport.ice._connection]
+        owners += [*peer.getSenders(), *peer.getReceivers()]
+        known = {id(owner) for owner in owners}
+
+        def is_ours(task: asyncio.Task[Any]) -> bool:
+            frame = getattr(task.get_coro(), "cr_frame", None)
+            return frame is not None and id(frame.f_locals.get("self")) in known
+
+        return [task for task in asyncio.all_tasks() if is_ours(task)]
+
+
+def _nothing(*_: object) -> None:
+    """Tell nobody."""
+
+
+def _check(description: SessionDescription) -> None:
+    """Raise Malformed unless aiortc can work with a description: it would fail later, and in silence."""
+    if not description.media:
+        raise Malformed("a description without media", expected="m=audio or m=video")
+    bundled = [group for group in description.all("group") if group.startswith("BUNDLE")]
+    if len(description.media) > 1 and not bundled:
+        raise Malformed("several media and no a=group:BUNDLE", expected="media that share one transport")
+    for media in description.media:
+        prints = media.all("fingerprint") or description.all("fingerprint")
+        if not any(text.lower().startswith(_HASHES) for text in prints):
+            raise Malformed(f"m={media.kind} without a=fingerprint", expected=f"one of {', '.join(_HASHES)}")
+        if media.get("setup") is None and description.get("setup") is None:
+            raise Malformed(f"m={media.kind} without a=setup", expected="a DTLS role (RFC 5763)")
