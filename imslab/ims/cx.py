@@ -93,5 +93,20 @@ class ServerAssignmentAnswer:
     impus: tuple[str, ...] = ()
 
 
-Request = UserAuthorizationRequest | MultimediaAuthRequest | ServerAssignmentRequest
-Answer = UserAuthorizationAnswer | MultimediaAuthAnswer | ServerAssignmentAnswer
+@dataclass(frozen=True, slots=True)
+class LocationInfoRequest:
+    """LIR, command 302: which S-CSCF serves the user who is called?"""
+
+    impu: str
+
+
+@dataclass(frozen=True, slots=True)
+class LocationInfoAnswer:
+    """LIA: ``server`` is the S-CSCF; "" when the user is not registered."""
+
+    result: Result
+    server: str = ""
+
+
+Request = UserAuthorizationRequest | MultimediaAuthRequest | ServerAssignmentRequest | LocationInfoRequest
+Answer = UserAuthorizationAnswer | MultimediaAuthAnswer | ServerAssignmentAnswer | LocationInfoAnswer

@@ -1,6 +1,6 @@
 """The HSS and its authentication centre: who the subscribers are, and their next vectors.
 
-Spec: 3GPP TS 29.228, 6.1 to 6.3 (UAR, SAR, MAR), TS 33.102 6.3.2 and annex C (vectors, SQN).
+Spec: 3GPP TS 29.228, 6.1 to 6.3 (UAR, SAR, LIR, MAR), TS 33.102 6.3.2 and annex C (vectors, SQN).
 The database is SQLite: a path, or in memory. A SQN is written there before its vector leaves,
 so that a killed core never gives the same SQN twice.
 
@@ -62,7 +62,7 @@ class Subscriber:
 
 
 class Hss:
-    """Subscribers, and the three Cx answers about them.
+    """Subscribers, and the four Cx answers about them.
 
     ``path``    an SQLite file, or ":memory:"
     ``random``  gives RAND, 16 octets a vector
@@ -205,7 +205,16 @@ class Hss:
             return self._authorize(request)
         if isinstance(request, cx.MultimediaAuthRequest):
             return self._authenticate(request, now)
+        if isinstance(request, cx.LocationInfoRequest):
+            return self._locate(request)
         return self._assign(request)
+
+    def _locate(self, request: cx.LocationInfoRequest) -> cx.LocationInfoAnswer:
+        owner = self.owner(request.impu)
+        subscriber = self.subscriber(owner) if owner is not None else None
+        if subscriber is None:
+            return cx.LocationInfoAnswer(cx.Result.USER_UNKNOWN)
+        return cx.LocationInfoAnswer(cx.Result.SUCCESS, subscriber.server)
 
     def _authorize(self, request: cx.UserAuthorizationRequest) -> cx.UserAuthorizationAnswer:
         owner = self.owner(request.impu)

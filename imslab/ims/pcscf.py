@@ -8,14 +8,12 @@ requests in only from where a registration came.
 Teaching code: it is not constant time.
 """
 
-import base64
-import binascii
-import functools
-import hmac
 from dataclasses import dataclass, field
 
 from imslab.errors import Malformed
-from imslab.ims.node import Address, Answered, Node, RandomSource, credentials_of, parsed
+from imslab.ims.flow import FlowTokens
+from imslab.ims.node import Address, Answered, RandomSource, credentials_of, parsed
+from imslab.ims.proxy import RECORDED, Branch, Proxy, ResponseContext, Target, is_same_route
 from imslab.sip import BadMessage, Message, Params, Via, transaction
 
 # Header fields that only the network may write (TS 24.229, 4.4 and 5.2.6.3; RFC 3325, 9.1).
@@ -34,12 +32,14 @@ NETWORK_ONLY = (
 )
 # Parameters of Authorization that only the network may write (TS 24.229, 7.2A.2).
 NETWORK_ONLY_PARAMETERS = ("integrity-protected", "ck", "ik")
-PATIENCE = 32.0  # seconds that a proxied request may wait for its final response: 64 * T1
+# What stays between the proxies (RFC 7315, 5.6 and 5.7; TS 24.229, 5.2.6.4.3 and 5.2.6.3.4).
+NOT_FOR_UES = ("P-Charging-Vector", "P-Charging-Function-Addresses", "P-Profile-Key", "P-Served-User")
+PATIENCE = 32.0  # seconds that a REGISTER may wait for its final response: 64 * T1
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A request on its way to the core: where its responses go."""
+    """A REGISTER on its way to the core: where its responses go."""
 
     source: Address
     key: object
@@ -56,6 +56,17 @@ class Association:
     service_routes: tuple[str, ...]
     expires_at: float
 
+    def identity(self, request: Message) -> str:
+        """Return who the UE is in ``request``: whom it prefers to be, if it may, else the default."""
+        wanted = (identity.uri.canonical for identity in request.p_preferred_identity)
+        return next((uri for uri in wanted if uri in self.impus), self.impus[0])
+
+    def called(self, request: Message) -> str:
+        """Return which identity was called (RFC 7315, 4.2), or the default one."""
+        called = request.p_called_party_id
+        uri = called.uri.canonical if called is not None else ""
+        return uri if uri in self.impus else self.impus[0]
+
 
 @dataclass(frozen=True, slots=True)
 class SessionKeys:
@@ -65,11 +76,13 @@ class SessionKeys:
     ik: bytes = field(repr=False)
 
 
-class Pcscf(Node):
+class Pcscf(Proxy):
     """The proxy CSCF: one side to the UEs, one to the core.
 
-    ``core``     where the S-CSCF (or I-CSCF) listens
-    ``origins``  web origins whose pages may open a WebSocket; browsers cannot forge the header
+    ``core``         where the S-CSCF (or I-CSCF) listens
+    ``origins``      web origins whose pages may open a WebSocket; browsers cannot forge the header
+    ``early_media``  what P-Early-Media allows before a call is answered (RFC 5009, 8): "sendrecv",
+                     "sendonly", "recvonly" or "inactive", as the caller sees it
     """
 
     name = "P-CSCF"
@@ -82,16 +95,16 @@ class Pcscf(Node):
         *,
         random: RandomSource,
         origins: tuple[str, ...] = (),
+        early_media: str = "sendrecv",
     ) -> None:
         super().__init__(address, random)
         self.core, self.domain, self.origins = core, domain, origins
+        self.early_media = early_media
         self.associations: dict[Address, Association] = {}
         self.session_keys: dict[str, SessionKeys] = {}
         self._pending: dict[str, Pending] = {}
         self._answered = Answered()
-        self._secret = random(20)
-        self._sent_by = f"[{address.host}]" if ":" in address.host else address.host
-        self._flow_token = functools.lru_cache(maxsize=4096)(self._new_flow_token)
+        self._flows = FlowTokens(random(20))
 
     # -- the wire ---------------------------------------------------------------------------
 
@@ -116,7 +129,7 @@ class Pcscf(Node):
             if not message.is_request:
                 self._response(message, source, now)
             elif source == self.core:
-                self._to_ue(message, now)
+                self._from_core(message, now)
             else:
                 self._from_ue(message, source, now)
         except Malformed as error:
@@ -133,29 +146,39 @@ class Pcscf(Node):
     # -- from the UE ------------------------------------------------------------------------
 
     def _from_ue(self, request: Message, source: Address, now: float) -> None:
+        if request.method == "REGISTER":
+            self._registering(request, source, now)
+            return
+        request = self._checked(request, source, now)
+        if not self._known(source, now):
+            self._note(now, "request from an unregistered address", str(source), request.method)
+            if request.method != "ACK":
+                self._refuse(request, 403, source)
+            return
+        self._proxied(request, source, now)
+
+    def _registering(self, request: Message, source: Address, now: float) -> None:
         key = (source, transaction.key(request))
         if not self._answered.first_time(key, now):
             if (again := self._answered.repeated(key)) is not None:
                 self._queue.append(again)
             return
+        request = self._checked(request, source, now)
+        if request.max_forwards == 0:
+            self._refuse(request, 483, source, key)
+            return
+        self._forward(self._register(request, source, now), source, key, now)
+
+    def _checked(self, request: Message, source: Address, now: float) -> Message:
         request = self._strip(request, source, now)
         # A proxy reads what it needs, and leaves the rest to whom it is meant for (RFC 3261, 16.3).
         if gaps := request.gaps():
             raise Malformed(gaps[0])
-        request = request.seen_from(source.host, source.port)
-        if request.max_forwards == 0:
-            self._refuse(request, 483, source, key)
-            return
-        if request.method == "REGISTER":
-            self._forward(self._register(request, source, now), source, key, now)
-            return
+        return request.seen_from(source.host, source.port)
+
+    def _known(self, source: Address, now: float) -> bool:
         association = self.associations.get(source)
-        if association is None or association.expires_at <= now:
-            self._note(now, "request from an unregistered address", str(source), request.method)
-            if request.method != "ACK":
-                self._refuse(request, 403, source, key)
-            return
-        self._forward(self._originating(request, association, source), source, key, now)
+        return association is not None and association.expires_at > now
 
     def _register(self, request: Message, source: Address, now: float) -> Message:
         if (credentials := credentials_of(request)) is not None:
@@ -164,44 +187,115 @@ class Pcscf(Node):
                 self._note(now, "removed what a UE may not say", str(source), ", ".join(told))
                 credentials = credentials.without(*told)
             request = request.with_header("Authorization", credentials.having(integrity_protected="no"))
-        token = self._flow_token(source)
         added = [
-            ("Path", f"<sip:{token}@{self._sent_by}:{self.address.port};lr>"),
+            ("Path", self._own(source)),
             ("Require", "path"),
             ("P-Visited-Network-ID", f'"{self.domain}"'),
             self._charging(),
         ]
         return (request.without("Route") if "Route" in request else request).extended(added)
 
-    def _originating(self, request: Message, association: Association, source: Address) -> Message:
-        wanted = [identity.uri.canonical for identity in request.p_preferred_identity]
-        chosen = next((uri for uri in wanted if uri in association.impus), association.impus[0])
-        request = request.without("P-Preferred-Identity").with_rows("Route", association.service_routes)
-        record = f"<sip:{self._flow_token(source)}@{self._sent_by}:{self.address.port};lr>"
-        added = [("P-Asserted-Identity", f"<{chosen}>"), self._charging()]
-        return request.extended(added).prepend("Record-Route", record)
+    def _originating(self, request: Message, source: Address) -> Message:
+        """Give an initial request its way, and the identity that the network knows (TS 24.229, 5.2.6.3)."""
+        association = self.associations[source]
+        request = request.with_rows("Route", association.service_routes)
+        added = [("P-Asserted-Identity", f"<{association.identity(request)}>"), self._charging()]
+        request = request.without("P-Preferred-Identity").extended(added)
+        return request.prepend("Record-Route", self._own(source)) if request.method in RECORDED else request
 
     def _strip(self, request: Message, source: Address, now: float) -> Message:
-        told = [name for name in NETWORK_ONLY if request.get(name) is not None]
+        told = [name for name in NETWORK_ONLY if name in request]
         if told:
             self._note(now, "removed what a UE may not say", str(source), ", ".join(told))
             request = request.without(*told)
         if "network-provided" in (request.get("P-Access-Network-Info") or ""):
             request = request.without("P-Access-Network-Info")
+        if "P-Early-Media" in request:
+            # RFC 5009, 6: a UE may say that it understands; what is allowed, the network says.
+            understood = request.is_request and "supported" in request.p_early_media
+            request = request.without("P-Early-Media")
+            request = request.extended([("P-Early-Media", "supported")]) if understood else request
         return request
 
     def _charging(self) -> tuple[str, str]:
         icid = f"icid-value={self._token()};icid-generated-at={self.address.host}"
         return "P-Charging-Vector", icid
 
+    def _own(self, flow: Address) -> str:
+        """Return what stands for this proxy in Path and Record-Route, with the UE behind it."""
+        return f"<sip:{self._flows.make(flow)}@{self._host}:{self.address.port};lr>"
+
     def _forward(self, request: Message, source: Address, key: object, now: float) -> None:
         branch = self._branch()
         hops = 70 if request.max_forwards is None else request.max_forwards
-        via = Via("UDP", self._sent_by, self.address.port, Params({"branch": branch}))
-        if request.method != "ACK":
-            self._pending[branch] = Pending(source, key, request, now + PATIENCE)
+        via = Via("UDP", self._host, self.address.port, Params({"branch": branch}))
+        self._pending[branch] = Pending(source, key, request, now + PATIENCE)
         onward = request.prepend("Via", via).with_header("Max-Forwards", hops - 1)
         self._send(onward, self.core)
+
+    # -- sessions: TS 24.229, 5.2.6 and 5.2.7 -----------------------------------------------
+
+    def _route(self, context: ResponseContext, request: Message, now: float) -> None:
+        source = context.source
+        if source != self.core and request.to.tag is None:
+            context.fork([Target(self._originating(request, source), self.core)], now)
+        elif (way := self._way(request, source)) is not None:
+            context.fork([way], now)
+        else:
+            self._note(now, "no way for a request", str(source), request.start_line)
+            context.refuse(430 if source == self.core else 400, now)
+
+    def _way(self, request: Message, source: Address) -> Target | None:
+        route = next(iter(request.routes), None)
+        if route is None or not is_same_route(route, self.address.host, self.address.port):
+            return None
+        flow = self._flows.open(route.uri.user or "")
+        if flow is None:
+            return None
+        onward = request.drop_first("Route")
+        if source == self.core:
+            return Target(self._terminating(onward, flow), flow)
+        # RFC 5626, 5.3: a request that comes up the flow that its token names goes on to the core.
+        if flow != source or "Route" not in onward:
+            return None
+        return Target(self._with_identity(onward, source), self.core)
+
+    def _with_identity(self, request: Message, source: Address) -> Message:
+        asserted = f"<{self.associations[source].identity(request)}>"
+        return request.without("P-Preferred-Identity").extended([("P-Asserted-Identity", asserted)])
+
+    def _terminating(self, request: Message, flow: Address) -> Message:
+        """Take out what is not for a UE, and stay on the way of its dialog (TS 24.229, 5.2.6.4)."""
+        secret = [name for name in NOT_FOR_UES if name in request]
+        if "id" in (request.get("Privacy") or "").replace(" ", "").split(";"):
+            secret.append("P-Asserted-Identity")  # RFC 3325, 7: the UE is not one of us
+        request = request.without(*secret) if secret else request
+        if request.to.tag is None and request.method in RECORDED:
+            request = request.prepend("Record-Route", self._own(flow))
+        return request
+
+    def _returning(self, context: ResponseContext, branch: Branch, response: Message) -> Message:
+        if context.source != self.core:
+            return self._to_caller(response)
+        return self._from_callee(response, context.server.request, branch.destination)
+
+    def _to_caller(self, response: Message) -> Message:
+        if response.status in (401, 407):
+            response = _without_keys(response)
+        secret = [name for name in NOT_FOR_UES if name in response]
+        return response.without(*secret) if secret else response
+
+    def _from_callee(self, response: Message, request: Message, flow: Address) -> Message:
+        """Let the network, not the callee, say who has answered (TS 24.229, 5.2.6.4.4; RFC 5009, 8)."""
+        told = [name for name in NETWORK_ONLY if name in response]
+        response = response.without(*told, "P-Early-Media", "P-Preferred-Identity")
+        association = self.associations.get(flow)
+        if association is None or not 100 < response.status < 300:
+            return response
+        added = [("P-Asserted-Identity", f"<{association.called(request)}>")]
+        if response.status < 200 and response.body and "supported" in request.p_early_media:
+            added.append(("P-Early-Media", self.early_media))
+        return response.extended(added)
 
     # -- responses --------------------------------------------------------------------------
 
@@ -209,28 +303,29 @@ class Pcscf(Node):
         branch = response.via.branch or ""
         pending = self._pending.get(branch)
         if pending is None:
-            self._note(now, "response to nothing that was asked", str(source), response.start_line)
+            if not self._transactions.response(response, source, now):
+                self._note(now, "response to nothing that was asked", str(source), response.start_line)
+            return
+        if source != self.core:
+            self._note(now, "response of somebody who was not asked", str(source), response.start_line)
             return
         status = response.status
         if status >= 200:
             del self._pending[branch]
         onward = response.drop_first("Via")
-        if response.cseq.method == "REGISTER" and source == self.core:
-            if status == 401:
-                onward = self._challenged(onward, pending)
-            elif 200 <= status < 300:
-                onward = self._registered(onward, pending, now)
+        if status == 401:
+            onward = self._challenged(onward, pending)
+        elif 200 <= status < 300:
+            onward = self._registered(onward, pending, now)
         self._answered.answer(pending.key, self._send(onward, pending.source))
 
     def _challenged(self, response: Message, pending: Pending) -> Message:
         """Keep ck and ik; the UE computes its own (TS 24.229, 5.2.2)."""
         credentials = credentials_of(pending.request)
-        rows = []
         for challenge in response.www_authenticate:
             if challenge.ck and challenge.ik and credentials is not None and credentials.username:
                 self._keep_keys(credentials.username, challenge.ck, challenge.ik)
-            rows.append(challenge.without("ck", "ik"))
-        return response.with_rows("WWW-Authenticate", rows)
+        return _without_keys(response)
 
     def _keep_keys(self, impi: str, ck: str, ik: str) -> None:
         try:
@@ -255,49 +350,23 @@ class Pcscf(Node):
         )
         return response.without("Path")
 
-    # -- to the UE --------------------------------------------------------------------------
+    # -- from the core ----------------------------------------------------------------------
 
-    def _to_ue(self, request: Message, now: float) -> None:
+    def _from_core(self, request: Message, now: float) -> None:
         """Send a request of the core down the flow that its Route names (RFC 5626, 5.3)."""
-        key = (self.core, transaction.key(request))
-        if not self._answered.first_time(key, now):
-            if (again := self._answered.repeated(key)) is not None:
-                self._queue.append(again)
-            return
-        target = self._flow(request.routes[0].uri.user or "") if request.routes else None
-        if target is None:
-            self._note(now, "no flow for a request of the core", request.uri_text)
-            self._refuse(request, 430, self.core, key)
-            return
-        branch = self._branch()
-        via = Via(target.transport, self._sent_by, self.address.port, Params({"branch": branch}))
-        self._pending[branch] = Pending(self.core, key, request, now + PATIENCE)
-        onward = request.drop_first("Route").without("P-Charging-Vector").prepend("Via", via)
-        hops = 70 if request.max_forwards is None else request.max_forwards
-        self._send(onward.with_header("Max-Forwards", hops - 1), target)
-
-    def _new_flow_token(self, source: Address) -> str:
-        # RFC 5626, 5.2: the flow itself, signed, so that no table has to be kept.
-        flow = f"{source.transport}/{source.host}/{source.port}".encode()
-        tag = hmac.digest(self._secret, flow, "sha1")[:10]
-        return base64.urlsafe_b64encode(tag + flow).decode().rstrip("=")
-
-    def _flow(self, token: str) -> Address | None:
-        try:
-            octets = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
-            tag, flow = octets[:10], octets[10:]
-            transport, host, port = flow.decode("ascii").split("/")
-            address = Address(host, int(port), transport)
-        except (ValueError, binascii.Error):
-            return None
-        expected = hmac.digest(self._secret, flow, "sha1")[:10]
-        return address if hmac.compare_digest(tag, expected) else None
+        if gaps := request.gaps():
+            raise Malformed(gaps[0])
+        self._proxied(request, self.core, now)
 
     # -- time -------------------------------------------------------------------------------
 
     def timer(self) -> float | None:
-        """Return when the oldest pending request runs out of patience."""
-        return next((pending.until for pending in self._pending.values()), None)
+        """Return when the oldest REGISTER runs out of patience, or a transaction wants to be looked at."""
+        pending = next((pending.until for pending in self._pending.values()), None)
+        others = self._timers.next()
+        if pending is None or others is None:
+            return others if pending is None else pending
+        return min(pending, others)
 
     def handle_timer(self, now: float) -> None:
         """Answer 408 for the core where it did not answer, and forget old associations."""
@@ -305,6 +374,16 @@ class Pcscf(Node):
             if pending.until > now:
                 break
             del self._pending[branch]
-            if pending.request.method != "ACK":
-                self._refuse(pending.request, 408, pending.source, pending.key)
+            self._refuse(pending.request, 408, pending.source, pending.key)
+        super().handle_timer(now)
         self.associations = {a: s for a, s in self.associations.items() if s.expires_at > now}
+
+
+def _without_keys(response: Message) -> Message:
+    for name, offered in (
+        ("WWW-Authenticate", response.www_authenticate),
+        ("Proxy-Authenticate", response.proxy_authenticate),
+    ):
+        if offered:
+            response = response.with_rows(name, [challenge.without("ck", "ik") for challenge in offered])
+    return response

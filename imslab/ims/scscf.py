@@ -1,69 +1,31 @@
-"""The S-CSCF: the registrar that challenges with AKA and believes only what it has verified.
+"""The S-CSCF: registrar, and the proxy that finds who is called.
 
-Spec: 3GPP TS 24.229, 5.4.1 (registration), RFC 3261 10.3 (bindings), RFC 3310 and 4169 (digest),
-RFC 3680 (reg event). It asks the HSS for vectors (TS 29.228) and gives ``ck`` and ``ik`` to the
-P-CSCF inside the 401 (TS 24.229, 7.2A.1). In this lab it does the work of the I-CSCF as well.
+Spec: 3GPP TS 24.229, 5.4.1 (registration) and 5.4.3 (sessions), RFC 3261 10.3 (bindings) and 16 (proxy),
+RFC 3327 (Path), RFC 3680 (reg event). In this lab it does the work of the I-CSCF as well, and serves both
+ends of a call in one pass.
 
 Teaching code: it is not constant time.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator
 
-from imslab.aka import AuthenticationVector, digest
-from imslab.errors import ImslabError, Malformed, WrongResponse
+from imslab.errors import ImslabError, Malformed
 from imslab.ims import cx
-from imslab.ims.bindings import OutOfOrder, Registrar
-from imslab.ims.node import Address, Answered, Node, RandomSource, credentials_of, parsed
+from imslab.ims.authenticator import ALGORITHMS, Ask, Authenticator, Policy
+from imslab.ims.bindings import Binding, OutOfOrder, Registrar, Registration
+from imslab.ims.node import Address, Answered, RandomSource, credentials_of, parsed
+from imslab.ims.proxy import RECORDED, Proxy, ResponseContext, Target, hop, is_same_route
 from imslab.ims.regevent import Watchers
-from imslab.sip import Credentials, Message, transaction
+from imslab.sip import Message, NameAddr, Uri, transaction
 
-# What a UE is offered, in this order. SIPp reads the first challenge only and knows nothing but
-# AKAv1; a UE that knows better looks at all of them (RFC 8760, 2.4).
-ALGORITHMS = ("AKAv1-MD5", "AKAv2-MD5", "AKAv2-SHA-256")
-METHODS = "REGISTER, SUBSCRIBE"
+__all__ = ["ALGORITHMS", "METHODS", "Policy", "Scscf"]
 
-
-@dataclass(slots=True)
-class Challenge:
-    """One 401 that waits for its answer: good once, and not for long."""
-
-    impi: str
-    vector: AuthenticationVector = field(repr=False)
-    nonce: str
-    algorithms: tuple[str, ...]
-    expires: float
+# Requests that may come without a dialog; REGISTER and SUBSCRIBE are for the registrar itself.
+ROUTED = ("INVITE", "MESSAGE", "OPTIONS")
+METHODS = ", ".join(("REGISTER", "SUBSCRIBE", *ROUTED, "ACK", "CANCEL", "BYE", "PRACK", "UPDATE"))
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What an operator sets: times in seconds.
-
-    ``algorithms``      offered in this order; the HSS may allow a subscriber fewer
-    ``qop``             quality of protection offered, RFC 2617 3.2.1
-    ``nonce_lifetime``  how long a challenge may be answered
-    ``min_expires``     shorter registrations get 423
-    ``max_expires``     longer ones are cut to this
-
-    Raises Malformed for an algorithm that is not AKA's, and for an unknown qop.
-    """
-
-    algorithms: tuple[str, ...] = ALGORITHMS
-    qop: str = "auth"
-    nonce_lifetime: float = 30.0
-    min_expires: int = 10
-    max_expires: int = 600_000
-
-    def __post_init__(self) -> None:
-        for name in self.algorithms:
-            if not digest.is_aka(name):
-                raise Malformed(f"{name} is no AKA algorithm", expected=", ".join(ALGORITHMS))
-        if set(self.qop.replace(" ", "").split(",")) - {"auth", "auth-int"}:
-            raise Malformed(f"unknown qop {self.qop!r}", expected="auth, auth-int or auth,auth-int")
-
-
-class Scscf(Node):
+class Scscf(Proxy):
     """The serving CSCF of one home domain."""
 
     name = "S-CSCF"
@@ -72,7 +34,7 @@ class Scscf(Node):
         self,
         address: Address,
         domain: str,
-        ask: Callable[[cx.Request, float], cx.Answer],
+        ask: Ask,
         *,
         random: RandomSource,
         policy: Policy | None = None,
@@ -82,10 +44,11 @@ class Scscf(Node):
         self.policy = policy or Policy()
         self.registrar = Registrar()
         self._ask = ask
-        self._challenges: dict[str, Challenge] = {}
         self._answered = Answered()
         self._watchers = Watchers()
-        self._uri = f"sip:scscf.{domain}:{address.port}"
+        self._name = f"scscf.{domain}"
+        self._uri = f"sip:{self._name}:{address.port}"
+        self._authenticator = Authenticator(domain, self.policy, ask, self._uri, self._note)
 
     # -- the wire ---------------------------------------------------------------------------
 
@@ -97,7 +60,9 @@ class Scscf(Node):
             self._note(now, "malformed message dropped", str(source), str(error))
             return
         if not message.is_request:
-            self._watchers.answered(message)
+            self._response(message, source, now)
+        elif message.method not in ("REGISTER", "SUBSCRIBE"):
+            self._session(message, source, now)
         elif message is octets:
             # Handed over inside one process: what cannot be lost on the way does not come twice.
             self._answer(message, source, now, None)
@@ -121,22 +86,17 @@ class Scscf(Node):
             reply = self._serve(message, source, now)
         except Malformed as error:
             reply = self._bad(message, source, now, error)
-        if reply is not None:
-            self._answered.answer(key, self._send(reply, source))
+        self._answered.answer(key, self._send(reply, source))
         self._notify_watchers(now)
 
     def _bad(self, request: Message, source: Address, now: float, error: Malformed) -> Message:
         self._note(now, "malformed request", str(source), str(error))
-        return Message.reply(request, 400, headers=[("Warning", f'399 imslab "{_quotable(error)}"')])
+        return Message.reply(request, 400, headers=[_warning(_quotable(error))])
 
-    def _serve(self, request: Message, source: Address, now: float) -> Message | None:
+    def _serve(self, request: Message, source: Address, now: float) -> Message:
         if request.method == "REGISTER":
             return self._register(request, now)
-        if request.method == "SUBSCRIBE":
-            return self._subscribe(request, source, now)
-        if request.method == "ACK":
-            return None
-        return self._reply(request, 405, headers=[("Allow", METHODS)])
+        return self._subscribe(request, source, now)
 
     def _reply(self, request: Message, status: int, headers: list[tuple[str, str]] | None = None) -> Message:
         tag = None if request.to.tag else self._token(6)
@@ -153,94 +113,10 @@ class Scscf(Node):
         if found.result is not cx.Result.SUCCESS:
             self._note(now, "registration refused", impu, found.result.name)
             return self._reply(request, 403)
-        if credentials is None or not (credentials.response or credentials.auts):
-            return self._first(request, found.impi, impu, credentials, now)
-        challenge = self._challenges.pop(credentials.nonce, None)  # popped: an answer counts once
-        if challenge is None or challenge.impi != found.impi or challenge.expires < now:
-            # an unknown, used or expired nonce is no crime: a replay and a late UE get a new challenge
-            self._note(now, "nonce unknown, used or expired", found.impi)
-            return self._challenge(request, found.impi, impu, now)
-        if credentials.auts:
-            return self._resynchronise(request, challenge, impu, credentials, now)
-        return self._verify(request, challenge, impu, credentials, now)
-
-    def _first(
-        self, request: Message, impi: str, impu: str, credentials: Credentials | None, now: float
-    ) -> Message:
-        nonce = credentials.nonce if credentials else ""
-        if nonce and (challenge := self._challenges.pop(nonce, None)) is not None and challenge.impi == impi:
-            # No response and no auts: the UE says that the network's MAC was wrong (TS 24.229, 5.1.1.5.3).
-            self._note(now, "the UE rejected AUTN", impi)
-            return self._reply(request, 403)
-        return self._challenge(request, impi, impu, now)
-
-    def _challenge(
-        self, request: Message, impi: str, impu: str, now: float, authorization: bytes = b""
-    ) -> Message:
-        got = self._ask(cx.MultimediaAuthRequest(impu, impi, self._uri, authorization), now)
-        assert isinstance(got, cx.MultimediaAuthAnswer)
-        if got.vector is None:
-            self._note(now, "no vector from the HSS", impi, got.result.name)
-            return self._reply(request, 403 if authorization else 480)
-        offered = tuple(a for a in self.policy.algorithms if not got.algorithms or a in got.algorithms)
-        if not offered:
-            self._note(now, "no algorithm in common with the HSS", impi)
-            return self._reply(request, 403)
-        nonce = digest.nonce_for(got.vector.rand, got.vector.autn)
-        self._forget(now)
-        self._challenges[nonce] = Challenge(
-            impi, got.vector, nonce, offered, now + self.policy.nonce_lifetime
-        )
-        rows = [("WWW-Authenticate", self._offer(a, nonce, got.vector)) for a in offered]
-        return self._reply(request, 401, headers=rows)
-
-    def _forget(self, now: float) -> None:
-        # All challenges live equally long, so the oldest stand first in the dict.
-        while self._challenges:
-            nonce, challenge = next(iter(self._challenges.items()))
-            if challenge.expires >= now:
-                return
-            del self._challenges[nonce]
-
-    def _offer(self, algorithm: str, nonce: str, vector: AuthenticationVector) -> str:
-        # RFC 4169, 2.2: with AKAv2 the original keys must not be used for anything else.
-        ck, ik = vector.ck, vector.ik
-        if algorithm.upper().startswith("AKAV2"):
-            ck, ik = digest.session_keys(algorithm, ck, ik)
-        return (
-            f'Digest realm="{self.domain}", nonce="{nonce}", algorithm={algorithm}, '
-            f'qop="{self.policy.qop}", ck="{ck.hex()}", ik="{ik.hex()}"'
-        )
-
-    def _resynchronise(
-        self, request: Message, challenge: Challenge, impu: str, credentials: Credentials, now: float
-    ) -> Message:
-        try:
-            auts = digest.parse_auts(credentials.auts or "")
-        except Malformed as error:
-            self._note(now, "auts refused", challenge.impi, str(error))
-            return self._reply(request, 400)
-        self._note(now, "synchronisation failure", challenge.impi, "asking the HSS with RAND and AUTS")
-        return self._challenge(request, challenge.impi, impu, now, challenge.vector.rand + auts)
-
-    def _verify(
-        self, request: Message, challenge: Challenge, impu: str, credentials: Credentials, now: float
-    ) -> Message:
-        algorithm = credentials.algorithm or "MD5"
-        offered = {name.casefold() for name in challenge.algorithms}
-        if algorithm.casefold() not in offered:
-            self._note(now, "answer with an algorithm that was not offered", challenge.impi, algorithm)
-            return self._reply(request, 403)
-        vector, answer = challenge.vector, {**credentials.arguments, "body": request.body}
-        keys: dict[str, Any] = {"res": vector.xres, "ck": vector.ck, "ik": vector.ik}
-        try:
-            if credentials.realm != self.domain:
-                raise WrongResponse("the answer names another realm")
-            digest.verify(algorithm, credentials.response, method="REGISTER", **answer, **keys)
-        except WrongResponse as error:
-            self._note(now, "wrong response", challenge.impi, str(error))
-            return self._reply(request, 403)
-        return self._bind(request, challenge.impi, impu, now, _proof(algorithm, credentials, answer, keys))
+        verdict = self._authenticator.check(request, credentials, found.impi, impu, now)
+        if verdict.status != 200:
+            return self._reply(request, verdict.status, headers=verdict.headers)
+        return self._bind(request, found.impi, impu, now, verdict.headers)
 
     # -- bindings: RFC 3261, 10.3 -----------------------------------------------------------
 
@@ -250,7 +126,7 @@ class Scscf(Node):
         asked = self.registrar.asked(request, self.policy.max_expires)
         if any(0 < seconds < self.policy.min_expires for seconds in asked.values()):
             return self._reply(request, 423, headers=[("Min-Expires", str(self.policy.min_expires))])
-        leaving = bool(asked) and all(seconds == 0 for seconds in asked.values())
+        leaving = self._leaves(impi, asked)
         known = self.registrar.registered(impi, now)
         assignment = cx.Assignment.RE_REGISTRATION if known else cx.Assignment.REGISTRATION
         if leaving:
@@ -274,6 +150,107 @@ class Scscf(Node):
         headers.append(("P-Associated-URI", ", ".join(f"<{uri}>" for uri in served.impus)))
         return self._reply(request, 200, headers=headers + proof)
 
+    def _leaves(self, impi: str, asked: dict[str, int]) -> bool:
+        """Tell whether this REGISTER takes away every binding that there is."""
+        if not asked or any(asked.values()):
+            return False
+        registration = self.registrar.by_impi(impi)
+        left = set(registration.bindings) - set(asked) if registration is not None else set()
+        return "*" in asked or not left
+
+    # -- sessions: TS 24.229, 5.4.3 ---------------------------------------------------------
+
+    def _response(self, response: Message, source: Address, now: float) -> None:
+        try:
+            if not self._transactions.response(response, source, now):
+                self._watchers.answered(response)
+        except Malformed as error:
+            self._note(now, "malformed response", str(source), str(error))
+
+    def _session(self, request: Message, source: Address, now: float) -> None:
+        try:
+            if gaps := request.gaps():
+                raise Malformed(gaps[0])
+            self._proxied(request, source, now)
+        except Malformed as error:
+            if request.method != "ACK":
+                self._send(self._bad(request, source, now, error), source)
+
+    def _route(self, context: ResponseContext, request: Message, now: float) -> None:
+        if request.to.tag is not None:
+            way = self._way(request, context.source)
+            if way is None:
+                context.refuse(481, now)
+            else:
+                context.fork([way], now)
+        elif request.method not in ROUTED:
+            context.refuse(405, now, [("Allow", METHODS)])
+        elif request.routes and request.routes[0].uri.user == "orig":
+            self._originating(context, request, now)
+        else:
+            self._terminating(context, request, now)
+
+    def _way(self, request: Message, source: Address) -> Target | None:
+        """Take our own Route off; what is left, or the Request-URI, says where to go (RFC 3261, 16.4)."""
+        if not request.routes or not is_same_route(request.routes[0], self._name, self.address.port):
+            return None
+        onward = request.drop_first("Route")
+        routes = onward.routes
+        return Target(onward, hop(routes[0].uri if routes else onward.uri))
+
+    def _originating(self, context: ResponseContext, request: Message, now: float) -> None:
+        """Serve the caller: it must be whom the P-CSCF says, and registered (TS 24.229, 5.4.3.2)."""
+        asserted = next((identity.uri.canonical for identity in request.p_asserted_identity), "")
+        caller = self.registrar.find(asserted)
+        if caller is None or not self.registrar.registered(caller.impi, now):
+            self._note(now, "call of a user who is not registered", asserted)
+            context.refuse(403, now, [_warning("the caller is not registered")])
+            return
+        if self.policy.challenge_calls and request.method == "INVITE":
+            credentials = next((c for c in request.proxy_authorization if c.is_digest), None)
+            verdict = self._authenticator.check(request, credentials, caller.impi, asserted, now)
+            if verdict.status != 200:
+                context.refuse(verdict.status, now, verdict.headers)
+                return
+            request = request.without("Proxy-Authorization")
+        self._terminating(context, _with_number(request, asserted, caller), now)
+
+    def _terminating(self, context: ResponseContext, request: Message, now: float) -> None:
+        """Find the callee, and ring wherever it is registered (TS 24.229, 5.4.3.3)."""
+        called, known = self._called(request.uri, now)
+        registration = self.registrar.find(called)
+        targets = list(self._targets(request.without("Route"), registration, now))
+        if targets:
+            context.fork(targets, now)
+        elif known:
+            self._note(now, "callee is not registered", called)
+            context.refuse(480, now, [_warning("the callee is not registered")])
+        else:
+            self._note(now, "no such user", called)
+            context.refuse(404, now, [_warning("the HSS knows no such user")])
+
+    def _called(self, uri: Uri, now: float) -> tuple[str, bool]:
+        """Return the public identity that a Request-URI names, and whether the HSS knows it."""
+        forms = [uri.canonical]
+        if uri.is_sip and (uri.params.get("user") or "").lower() == "phone":
+            forms.append(Uri("tel", uri.user).canonical)  # RFC 3261, 19.1.6
+        for impu in forms:
+            found = self._ask(cx.LocationInfoRequest(impu), now)
+            assert isinstance(found, cx.LocationInfoAnswer)
+            if found.result is cx.Result.SUCCESS:
+                return impu, True
+        return forms[0], False
+
+    def _targets(self, request: Message, registration: Registration | None, now: float) -> Iterator[Target]:
+        if registration is None:
+            return
+        if request.method in RECORDED:
+            request = request.prepend("Record-Route", f"<{self._uri};lr>")
+        request = request.with_header("P-Called-Party-ID", f"<{request.uri_text}>")
+        for binding in registration.bindings.values():
+            if binding.expires_at > now:
+                yield _towards(request, binding)
+
     # -- reg event: TS 24.229, 5.4.2.1 ------------------------------------------------------
 
     def _subscribe(self, request: Message, source: Address, now: float) -> Message:
@@ -294,8 +271,8 @@ class Scscf(Node):
         notifications = self._watchers.notifications(
             self.registrar.by_impi, via=self._via, contact=self.address.uri, now=now
         )
-        for message, hop in notifications:
-            self._send(message, hop)
+        for message, watcher in notifications:
+            self._send(message, watcher)
 
     def _via(self) -> str:
         return f"SIP/2.0/UDP {self.address.host}:{self.address.port};branch={self._branch()}"
@@ -306,10 +283,12 @@ class Scscf(Node):
     # -- time -------------------------------------------------------------------------------
 
     def timer(self) -> float | None:
-        """Return when the next binding or subscription runs out; old challenges go when a new one is made."""
-        return min(
-            (t for t in (self.registrar.timer(), self._watchers.timer()) if t is not None), default=None
-        )
+        """Return when the next binding, subscription or transaction is due.
+
+        Old challenges go when a new one is made.
+        """
+        times = (self.registrar.timer(), self._watchers.timer(), super().timer())
+        return min((at for at in times if at is not None), default=None)
 
     def handle_timer(self, now: float) -> None:
         """Drop what has run out, and tell the HSS and the watchers (TS 24.229, 5.4.1.5)."""
@@ -319,23 +298,29 @@ class Scscf(Node):
             self._ask(cx.ServerAssignmentRequest(impus[0], impi, self._uri, timeout), now)
             self._watchers.changed(impi)
         self._watchers.expire(now)
-        self._forget(now)
+        self._authenticator.forget(now)
+        super().handle_timer(now)
         self._notify_watchers(now)
 
 
-def _proof(
-    algorithm: str, credentials: Credentials, answer: dict[str, Any], keys: dict[str, Any]
-) -> list[tuple[str, str]]:
-    """Return Authentication-Info: the network proves once more that it knows XRES (RFC 3310, 3.5)."""
-    if not credentials.qop:
-        return []
-    value = digest.rspauth(algorithm, **{**answer, "body": b""}, **keys)
-    return [
-        (
-            "Authentication-Info",
-            f'qop={credentials.qop}, rspauth="{value}", cnonce="{credentials.cnonce}", nc={credentials.nc}',
-        )
-    ]
+def _towards(request: Message, binding: Binding) -> Target:
+    """Return the request as it goes to one contact, along the Path of its registration (RFC 3327, 5.2)."""
+    contact = NameAddr.parse(binding.contact).uri
+    path = [NameAddr.parse(row) for row in binding.path]
+    return Target(request.with_uri(contact).with_rows("Route", path), hop(path[0].uri if path else contact))
+
+
+def _with_number(request: Message, asserted: str, caller: Registration) -> Message:
+    """Add the caller's telephone number to the asserted identity (TS 24.229, 5.4.3.2)."""
+    number = next((impu for impu in caller.impus if impu.startswith("tel:")), None)
+    if number is None or asserted.startswith("tel:"):
+        return request
+    return request.append("P-Asserted-Identity", f"<{number}>")
+
+
+def _warning(text: str) -> tuple[str, str]:
+    """Say why, so that the caller's side can show it (RFC 3261, 20.43)."""
+    return "Warning", f'399 imslab "{text}"'
 
 
 def _quotable(error: ImslabError) -> str:

@@ -1,7 +1,7 @@
 """The Cx questions and answers of `imslab.ims.cx` as Diameter octets.
 
-Spec: RFC 6733 (Diameter), 3GPP TS 29.228 and TS 29.229 (Cx): UAR/UAA 300, SAR/SAA 301, MAR/MAA
-303, vendor 10415, application 16777216. The AVPs are those that a Kamailio S-CSCF asks for. The
+Spec: RFC 6733 (Diameter), 3GPP TS 29.228 and TS 29.229 (Cx): UAR/UAA 300, SAR/SAA 301, LIR/LIA
+302, MAR/MAA 303, vendor 10415, application 16777216. The AVPs are those that a Kamailio S-CSCF asks for. The
 library ``python-diameter`` writes and reads the AVPs; it is loaded when the first one is.
 """
 
@@ -17,6 +17,8 @@ from imslab.ims.cx import (
     SCHEME,
     Answer,
     Assignment,
+    LocationInfoAnswer,
+    LocationInfoRequest,
     MultimediaAuthAnswer,
     MultimediaAuthRequest,
     Request,
@@ -28,8 +30,8 @@ from imslab.ims.cx import (
 )
 
 PORT = 3868
-UAR, SAR, MAR = 300, 301, 303  # command codes; the answer has the same as its request
-NAMES = {UAR: "UA", SAR: "SA", MAR: "MA", 302: "LI", 304: "RT", 305: "PP", 257: "CE", 280: "DW", 282: "DP"}
+UAR, SAR, LIR, MAR = 300, 301, 302, 303  # command codes; the answer has the same as its request
+NAMES = {UAR: "UA", SAR: "SA", LIR: "LI", MAR: "MA", 304: "RT", 305: "PP", 257: "CE", 280: "DW", 282: "DP"}
 APPLICATION = 16_777_216
 _3GPP = 10_415
 _HEADER = 20  # octets
@@ -48,6 +50,7 @@ _ASSIGNMENT, _HAS_DATA, _CK, _IK = 614, 624, 625, 626
 # These stand in an Experimental-Result, with the vendor (TS 29.229, 6.2); the others in a Result-Code.
 _OF_3GPP = {Result.USER_UNKNOWN, Result.IDENTITIES_DONT_MATCH, Result.AUTH_SCHEME_NOT_SUPPORTED}
 _FIRST_REGISTRATION, _SUBSEQUENT_REGISTRATION = 2001, 2002  # the two successes of a UAA (6.2.1)
+_NOT_REGISTERED = 5003  # in an Experimental-Result, of a LIA (6.2.2.3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +107,9 @@ def encode_request(request: Request, peers: Peers, *, session: str, identifier: 
 
     A UAR without a private identity names the one that follows from the public one (TS 29.228, 6.1.1).
     """
+    if isinstance(request, LocationInfoRequest):
+        asked = [(_DESTINATION_REALM, peers.realm.encode()), (_IMPU, request.impu)]
+        return _message(LIR, True, identifier, [*_opening(session, peers.scscf, peers.realm), *asked])
     impi = request.impi or request.impu.partition(":")[2]
     avps = [*_opening(session, peers.scscf, peers.realm), (_DESTINATION_REALM, peers.realm.encode())]
     avps += _present([(_USER_NAME, impi), (_IMPU, request.impu)])
@@ -121,6 +127,8 @@ def encode_request(request: Request, peers: Peers, *, session: str, identifier: 
 def encode_answer(answer: Answer, request: Request, peers: Peers, *, session: str, identifier: int) -> bytes:
     """Return the Diameter octets of the answer to ``request``."""
     avps = _opening(session, peers.hss, peers.realm)
+    if isinstance(request, LocationInfoRequest):
+        return _message(LIR, False, identifier, [*avps, *_location(answer)])
     if isinstance(answer, UserAuthorizationAnswer):
         success = _SUBSEQUENT_REGISTRATION if answer.server else _FIRST_REGISTRATION
         code = success if answer.result is Result.SUCCESS else int(answer.result)
@@ -133,6 +141,7 @@ def encode_answer(answer: Answer, request: Request, peers: Peers, *, session: st
         return _message(
             MAR, False, identifier, [*avps, *_present([(_IMPU, request.impu)]), *_vector(answer.vector)]
         )
+    assert isinstance(answer, ServerAssignmentAnswer)
     data = [(_USER_DATA, _subscription(request.impi or "", answer.impus))] if answer.impus else []
     return _message(SAR, False, identifier, [*avps, *data])
 
@@ -246,6 +255,15 @@ def _read_sar(avps: _Avps, _: int | None) -> Request | None:
     return ServerAssignmentRequest(avps.text(_IMPU), avps.text(_USER_NAME), avps.text(_SERVER), assignment)
 
 
+def _read_lir(avps: _Avps, _: int | None) -> Request:
+    return LocationInfoRequest(avps.text(_IMPU))
+
+
+def _read_lia(avps: _Avps, code: int | None) -> Answer | None:
+    result = _known(Result.SUCCESS if code == _NOT_REGISTERED else code)
+    return None if result is None else LocationInfoAnswer(result, avps.text(_SERVER))
+
+
 def _read_uaa(avps: _Avps, code: int | None) -> Answer | None:
     result = _known(_FIRST_REGISTRATION if code == _SUBSEQUENT_REGISTRATION else code)
     return (
@@ -281,6 +299,8 @@ _READERS: Mapping[tuple[int, bool], Callable[[_Avps, int | None], Request | Answ
     (UAR, False): _read_uaa,
     (MAR, True): _read_mar,
     (MAR, False): _read_maa,
+    (LIR, True): _read_lir,
+    (LIR, False): _read_lia,
     (SAR, True): _read_sar,
     (SAR, False): _read_saa,
 }
@@ -307,6 +327,14 @@ def _result(code: int, of_3gpp: bool) -> Pair:
     if of_3gpp:
         return _EXPERIMENTAL, [(_VENDOR, _3GPP), (_EXPERIMENTAL_CODE, code)]
     return _RESULT, code
+
+
+def _location(answer: Answer) -> list[Pair]:
+    assert isinstance(answer, LocationInfoAnswer)
+    if answer.result is Result.SUCCESS and not answer.server:
+        return [_result(_NOT_REGISTERED, True)]
+    named = _present([(_SERVER, answer.server)])
+    return [_result(int(answer.result), answer.result in _OF_3GPP), *named]
 
 
 def _vector(vector: AuthenticationVector | None) -> list[Pair]:

@@ -379,6 +379,13 @@ class Message:
             raise Malformed("bad Request-URI, or not a request", expected="a URI without spaces")
         return type(self)(start, self._rows, self._body, dict(self._cache))
 
+    def with_status(self, status: int, reason: str | None = None) -> Self:
+        """Return a copy of a response with another status."""
+        phrase = REASONS.get(status, "") if reason is None else reason
+        if self.is_request or not 100 <= status <= 699 or _is_unsafe(phrase):
+            raise Malformed("bad status or reason phrase, or not a response", expected="100 to 699")
+        return type(self)(f"SIP/2.0 {status} {phrase}", self._rows, self._body, dict(self._cache))
+
     def with_body(self, body: bytes, content_type: str | None = None) -> Self:
         """Return a copy with another body, its Content-Length, and its Content-Type when given."""
         changed = self.with_header("Content-Length", len(body))

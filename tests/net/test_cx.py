@@ -13,6 +13,8 @@ from imslab.errors import Malformed
 from imslab.ims.cx import (
     Answer,
     Assignment,
+    LocationInfoAnswer,
+    LocationInfoRequest,
     MultimediaAuthAnswer,
     MultimediaAuthRequest,
     Request,
@@ -30,6 +32,7 @@ VECTOR = AuthenticationVector(bytes(range(16)), bytes(range(16, 32)), b"\x00resr
 UAR = UserAuthorizationRequest(IMPU, IMPI, "ims.visited")
 MAR = MultimediaAuthRequest(IMPU, IMPI, SERVER)
 SAR = ServerAssignmentRequest(IMPU, IMPI, SERVER, Assignment.REGISTRATION)
+LIR = LocationInfoRequest(IMPU)
 PAIRS: list[tuple[Request, Answer]] = [
     (UAR, UserAuthorizationAnswer(Result.SUCCESS, IMPI, "")),
     (UAR, UserAuthorizationAnswer(Result.SUCCESS, IMPI, SERVER)),
@@ -38,6 +41,9 @@ PAIRS: list[tuple[Request, Answer]] = [
     (MultimediaAuthRequest(IMPU, IMPI, SERVER, bytes(30)), MultimediaAuthAnswer(Result.USER_UNKNOWN)),
     (SAR, ServerAssignmentAnswer(Result.SUCCESS, (IMPU, "tel:+1<&>"))),
     (SAR, ServerAssignmentAnswer(Result.UNABLE_TO_COMPLY)),
+    (LIR, LocationInfoAnswer(Result.SUCCESS, SERVER)),
+    (LIR, LocationInfoAnswer(Result.SUCCESS)),
+    (LIR, LocationInfoAnswer(Result.USER_UNKNOWN)),
 ]
 
 
@@ -189,7 +195,7 @@ def test_tshark_reads_every_message(tmp_path: Path) -> None:
     assert _tshark(path, "-Y", worse) == ""
     rows = _tshark(path, "-Y", "diameter", "-Tfields", "-ediameter.cmd.code", "-ediameter.applicationId")
     assert len(rows.splitlines()) == 2 * len(PAIRS)
-    assert set(rows.split()) == {"300", "301", "303", "16777216"}
+    assert set(rows.split()) == {"300", "301", "302", "303", "16777216"}
     assert "Unknown" not in _tshark(path, "-Y", "diameter", "-V")
 
 
