@@ -10,11 +10,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from imslab.capture import calls, streams, transactions
+from imslab.capture.call import Call
 from imslab.capture.file import CaptureFile, Source, check_index, read_file
 from imslab.capture.registration import Registration
 from imslab.capture.registrations import gather
+from imslab.capture.rtcp import Report
 from imslab.capture.sip import SipEvent
+from imslab.capture.streams import RtpStream
 from imslab.capture.unlock import Keyring, Octets, keyring
 from imslab.capture.views import Arrow, picture
 from imslab.capture.whole import Part, Whole
@@ -72,7 +77,7 @@ class Capture:
     @property
     def warnings(self) -> list[str]:
         """What could not be read, with frames or offsets."""
-        _ = self.sip, self.apdu_events, self.cx_events, self.http
+        _ = self.sip, self.apdu_events, self.cx_events, self.http, self._whole.rtp
         return [*self.file.warnings, *self._whole.index.warnings, *self._whole.warnings]
 
     @property
@@ -99,6 +104,24 @@ class Capture:
     def logins(self) -> list[Registration]:
         """The registrations, as values."""
         return [Registration(login, self) for login in gather(self.sip, self._keys)]
+
+    @cached_property
+    def call_list(self) -> list[Call]:
+        """The calls, as values."""
+        return [Call(dialling, self) for dialling in calls.gather(self.sip)]
+
+    @cached_property
+    def rtp(self) -> list[RtpStream]:
+        """The RTP streams, as values."""
+        packets = self._whole.rtp
+        if self._frames is not None:
+            packets = packets.take(self._in_part(self._whole.index.frame[packets.row]))
+        return streams.gather(self._whole.index, packets, self._whole.announcements)
+
+    @property
+    def rtcp(self) -> list[Report]:
+        """The RTCP packets, those of a compound one by one."""
+        return self._mine(self._whole.rtcp)
 
     # -- tables ----------------------------------------------------------------------------------
 
@@ -137,6 +160,27 @@ class Capture:
 
         return tables.vectors(self.logins, self.apdu_events)
 
+    @property
+    def calls(self) -> "pd.DataFrame":
+        """The calls: call_id, from, to, state, status, time, setup_s, ringing_s, duration_s, messages, ..."""
+        from imslab.capture import tables
+
+        return tables.calls(self.call_list, self.start)
+
+    @property
+    def transactions(self) -> "pd.DataFrame":
+        """The SIP transactions: method, call_id, src, dst, status, retransmissions, response times, ..."""
+        from imslab.capture import tables
+
+        return tables.transactions(transactions.gather(self.sip), self.start)
+
+    @property
+    def streams(self) -> "pd.DataFrame":
+        """The RTP streams: src, dst, ssrc, codec, packets, lost, loss, jitter, encrypted, decrypted, ..."""
+        from imslab.capture import tables
+
+        return tables.streams(self.rtp, self.start)
+
     # -- views -----------------------------------------------------------------------------------
 
     def registration(self, which: int | str = -1) -> Registration:
@@ -154,6 +198,21 @@ class Capture:
                 "no such registration in this capture", expected=", ".join(identities) or "none is"
             )
         return known[which]
+
+    def call(self, which: int | str = -1) -> Call:
+        """Return a call by number (from 0; -1 is the last) or by Call-ID; Malformed when there is none."""
+        known = self.call_list
+        if isinstance(which, str):
+            known, which = [call for call in known if call.call_id == which], -1
+        if not -len(known) <= which < len(known):
+            raise Malformed("no such call in this capture", expected=f"one of {len(self.call_list)}")
+        return known[which]
+
+    def stream(self, which: int = 0) -> RtpStream:
+        """Return a stream by its number in the table of streams; Malformed when there is none."""
+        if not -len(self.rtp) <= which < len(self.rtp):
+            raise Malformed("no such stream in this capture", expected=f"one of {len(self.rtp)}")
+        return self.rtp[which]
 
     def where(self, frames: Iterable[int]) -> "Capture":
         """Return the part with these frames; Malformed for a frame that does not exist."""
@@ -213,6 +272,9 @@ class Capture:
     @property
     def _frames(self) -> frozenset[int] | None:
         return None if self._part is None else self._part.frames
+
+    def _in_part(self, frame: NDArray[np.int64]) -> NDArray[np.bool_]:
+        return np.isin(frame, np.array(sorted(self._frames or ()), np.int64))
 
     def _mine(self, events: list[Any]) -> list[Any]:
         frames = self._frames

@@ -12,11 +12,14 @@ from imslab.capture.file import CaptureFile
 from imslab.capture.index import TCP, UDP, Index, address
 from imslab.capture.registrations import Challenge, view
 from imslab.capture.sip import SipEvent
+from imslab.capture.streams import RtpStream
+from imslab.capture.transactions import Transaction
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from imslab.capture.apdu import ApduEvent
+    from imslab.capture.call import Call
     from imslab.capture.registration import Registration
 
 _MESSAGE = (
@@ -29,6 +32,20 @@ _REGISTRATION = (
 )  # fmt: skip
 _VECTOR = (
     "frame", "impi", "algorithm", "rand", "sqn_xor_ak", "amf", "mac_a", "auts", "verified", "sqn",
+)  # fmt: skip
+
+_CALL = (
+    "call_id", "from", "to", "state", "status", "time", "setup_s", "ringing_s", "duration_s", "messages",
+    "streams", "frames",
+)  # fmt: skip
+_TRANSACTION = (
+    "frame", "time", "src", "sport", "dst", "dport", "method", "status", "call_id", "cseq",
+    "first_response_s", "final_response_s", "retransmissions",
+)  # fmt: skip
+_STREAM = (
+    "frame", "time", "src", "sport", "dst", "dport", "ssrc", "payload_type", "codec", "packets", "lost",
+    "loss", "duplicates", "reordered", "gaps", "longest_gap", "jitter_ms_mean", "jitter_ms_max",
+    "longest_wait_s", "seconds", "talk_s", "encrypted", "decrypted", "call_id",
 )  # fmt: skip
 
 
@@ -79,6 +96,21 @@ def registrations(logins: "Iterable[Registration]", start: float) -> "pd.DataFra
 def vectors(logins: "Iterable[Registration]", events: "Iterable[ApduEvent]") -> "pd.DataFrame":
     """Return one row for each AKA challenge: those of SIP, and those that only a card was asked."""
     return table(_VECTOR, _vector_rows(logins, events))
+
+
+def calls(found: "Iterable[Call]", start: float) -> "pd.DataFrame":
+    """Return one row for each call; spans in seconds, missing where an end was not seen."""
+    return table(_CALL, (_call_row(call, start) for call in found))
+
+
+def transactions(found: Iterable[Transaction], start: float) -> "pd.DataFrame":
+    """Return one row for each SIP transaction on each hop."""
+    return table(_TRANSACTION, (_transaction_row(one, start) for one in found))
+
+
+def streams(found: Iterable[RtpStream], start: float) -> "pd.DataFrame":
+    """Return one row for each RTP stream."""
+    return table(_STREAM, (_stream_row(stream, start) for stream in found))
 
 
 def table(columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> "pd.DataFrame":
@@ -155,3 +187,47 @@ def _vector_row(challenge: Challenge, impi: str) -> tuple[Any, ...]:
     octets = challenge.rand, challenge.sqn_xor_ak, challenge.amf, challenge.mac_a, challenge.auts
     hexes = [value.hex() for value in octets]
     return challenge.frame, impi, challenge.algorithm, *hexes, challenge.verified, challenge.sqn.hex()
+
+
+def _call_row(call: "Call", start: float) -> tuple[Any, ...]:
+    spans = call.setup, call.ringing, call.duration
+    ends = call.call_id, call.caller, call.callee, call.state, call.status, since(call.began, start)
+    return *ends, *map(_rounded, spans), len(call.messages), len(call.streams), list(call.frames)
+
+
+def _transaction_row(one: Transaction, start: float) -> tuple[Any, ...]:
+    place = one.frame, since(one.at, start), *one.source, *one.destination
+    waits = map(_rounded, (one.first_response, one.final_response))
+    return *place, one.method, one.status, one.call_id, one.cseq, *waits, one.retransmissions
+
+
+def _stream_row(stream: RtpStream, start: float) -> tuple[Any, ...]:
+    codec = stream.codec
+    return (
+        stream.frame,
+        since(stream.began, start),
+        *stream.source,
+        *stream.destination,
+        f"0x{stream.ssrc:08X}",
+        stream.payload_type,
+        codec.name if codec else "",
+        len(stream),
+        stream.lost,
+        stream.loss,
+        stream.duplicates,
+        stream.reordered,
+        stream.gaps,
+        stream.longest_gap,
+        stream.jitter_mean,
+        stream.jitter_max,
+        stream.longest_wait,
+        round(stream.duration, 6),
+        _rounded(stream.talk),
+        stream.encrypted,
+        stream.decrypted,
+        stream.call_id,
+    )
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 6)

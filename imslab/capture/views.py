@@ -13,6 +13,7 @@ from typing import Any
 from imslab.errors import ImslabError
 
 APDU, SIP, CX, HTTP = "APDU", "SIP", "Cx", "HTTP"
+STUN, DTLS, RTP = "STUN", "DTLS", "RTP"
 CHARTS = "imslab.charts"
 
 Chart = Callable[..., Any]
@@ -26,7 +27,7 @@ class Arrow:
     ``at``                     epoch seconds
     ``source, destination``    the nodes, as the names or addresses that ``names`` of a chart explains
     ``label``                  a few words: "REGISTER", "401 Unauthorized · AKAv2-MD5"
-    ``kind``                   "APDU", "SIP", "Cx" or "HTTP": the colour
+    ``kind``                   "APDU", "SIP", "Cx", "HTTP", "STUN", "DTLS" or "RTP": the colour
     ``detail``                 a second line in small print
     ``frame``                  the number of the packet in the capture, from 1; None when live
     ``seconds``                how long the answer took, where that is known (a card's time)

@@ -4,9 +4,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from imslab.capture import index, sip
+from imslab.capture import announcements, index, rtcp, sip, streams, stun
+from imslab.capture.announcements import Announcements
 from imslab.capture.file import CaptureFile
+from imslab.capture.rtcp import Report
+from imslab.capture.rtp import RtpPackets
 from imslab.capture.sip import SipEvent
+from imslab.capture.stun import StunMessages
 
 if TYPE_CHECKING:
     from imslab.capture.apdu import ApduEvent
@@ -29,6 +33,29 @@ class Whole:
     def sip(self) -> list[SipEvent]:
         """The SIP messages."""
         return sip.read(self.file, self.index, self.warnings)
+
+    @cached_property
+    def stun(self) -> StunMessages:
+        """The STUN messages."""
+        return stun.read(self.index)
+
+    @cached_property
+    def announcements(self) -> Announcements:
+        """What session descriptions say of media; ICE checks say which further sockets they are good for."""
+        found = announcements.read(self.sip, self.warnings)
+        for socket, name in stun.ice_names(self.index, self.stun) if found.all else ():
+            found.learn(socket, name)
+        return found
+
+    @cached_property
+    def rtp(self) -> RtpPackets:
+        """The packets of all streams."""
+        return streams.packets_of(self.file, self.index, self.announcements, self.warnings)
+
+    @cached_property
+    def rtcp(self) -> list[Report]:
+        """The RTCP packets."""
+        return rtcp.read(self.file, self.index)
 
     # What follows brings more of the house with it (the card, the core): only for captures that need it.
 

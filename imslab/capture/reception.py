@@ -1,0 +1,197 @@
+"""What arrived of each stream: counts, losses, order, jitter and gaps, for all streams at once.
+
+Spec: RFC 3550, 6.4.1 and A.3 (losses), A.8 (jitter); RFC 3611, 4.1 for what a duplicate is.
+
+Losses are counted over distinct sequence numbers: a packet that came twice does not make up for one
+that never came (RFC 3550's own number, expected - received, can be negative).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imslab.capture.index import Column, Mask
+from imslab.capture.rtp import RtpPackets, steps
+
+Real = NDArray[np.float64]
+
+_BLOCK = 256  # packets that are smoothed in one matrix product
+_ENOUGH = 512  # packets that are looked at to learn how a timestamp grows
+_GAIN = 1 / 16  # RFC 3550, A.8
+
+
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """One row for each stream; times in seconds, jitter in milliseconds.
+
+    ``expected``     highest minus lowest extended sequence number, plus 1
+    ``unique``       distinct sequence numbers;  ``lost``: those expected that never came
+    ``duplicates``   copies;  ``reordered``: packets behind a later one, not copies
+    ``gaps``         how often numbers are missing;  ``longest_gap``: the most that are missing in a row
+    ``began, ended`` of the first and the last packet, epoch seconds
+    ``longest_wait`` between two packets
+    ``jitter_mean, jitter_max``  NaN where the clock of the codec is not known
+    ``is_copy``      not of streams but of packets: which of them came before
+    """
+
+    packets: Column
+    expected: Column
+    unique: Column
+    lost: Column
+    duplicates: Column
+    reordered: Column
+    gaps: Column
+    longest_gap: Column
+    first_seq: Column
+    last_seq: Column
+    markers: Column
+    octets: Column
+    began: Real
+    ended: Real
+    longest_wait: Real
+    jitter_mean: Real
+    jitter_max: Real
+    is_copy: Mask
+
+
+def receive(packets: RtpPackets, clock: Column) -> Reception:
+    """Count what arrived of each group; ``clock`` is the clock rate of each packet in Hz, 0 when unknown."""
+    first, count = packets.first, packets.count
+    last = first + count - 1
+    key, expected = _keys(packets)
+    copy, late = _order(key)
+    unique = count - _sums(copy, first)
+    wait = _since_last(packets)
+    return Reception(
+        count,
+        expected,
+        unique,
+        expected - unique,
+        count - unique,
+        _sums(late, first),
+        *_gaps(key[~copy], packets.group[~copy], len(first)),
+        packets.seq[first],
+        packets.seq[last],
+        _sums(packets.marker, first),
+        _sums(packets.size, first),
+        packets.time[first] / 1e9,
+        packets.time[last] / 1e9,
+        _most(wait, first) / 1e9,
+        *_jitter(packets, clock, wait),
+        copy,
+    )
+
+
+def extended(packets: RtpPackets) -> Column:
+    """Return the sequence numbers with their cycles, counted from the first packet of each group."""
+    total = np.cumsum(steps(packets))
+    start = packets.seq[packets.first] - total[packets.first]
+    return total + start[packets.group]
+
+
+def instants(packets: RtpPackets, counted: Mask) -> Column:
+    """Return how many timestamps follow each other in each group, among the packets that are counted."""
+    change = np.ones(len(packets), np.bool_)
+    change[1:] = np.diff(packets.timestamp) != 0
+    change[packets.first] = True
+    return _sums(change & counted, packets.first)
+
+
+def frame_ticks(packets: RtpPackets, group: int) -> int:
+    """Return by how much the timestamp of a group grows from packet to packet; 0 when it never does."""
+    place = packets.of(group)
+    place = slice(place.start, min(place.stop, place.start + _ENOUGH))
+    ticks, step = np.diff(packets.timestamp[place]), np.diff(packets.seq[place])
+    ticks = ticks[(ticks > 0) & (step == 1)]
+    return int(np.median(ticks)) if len(ticks) else 0
+
+
+def _keys(packets: RtpPackets) -> tuple[Column, Column]:
+    """Return extended numbers, moved so that each group's lie above those before; how many are expected."""
+    number = extended(packets)
+    lowest = -_most(-number, packets.first)
+    expected = _most(number, packets.first) - lowest + 1
+    base = np.cumsum(expected) - expected - lowest
+    return number + base[packets.group], expected
+
+
+def _order(key: Column) -> tuple[Mask, Mask]:
+    """Return which packets are copies of an earlier one, and which others come behind a later one."""
+    copy = np.zeros(len(key), np.bool_)
+    if (np.diff(key) > 0).all():
+        return copy, copy
+    place = np.argsort(key, kind="stable")
+    copy[place[1:]] = np.diff(key[place]) == 0
+    return copy, (key < np.maximum.accumulate(key)) & ~copy
+
+
+def _gaps(key: Column, group: Column, groups: int) -> tuple[Column, Column]:
+    """Return how often numbers are missing in each group, and the most that are missing in a row."""
+    place = np.argsort(key, kind="stable")
+    missing = np.diff(key[place]) - 1
+    hole = np.flatnonzero((missing > 0) & (np.diff(group[place]) == 0))
+    owner, longest = group[place[hole]], np.zeros(groups, np.int64)
+    np.maximum.at(longest, owner, missing[hole])
+    return np.bincount(owner, minlength=groups), longest
+
+
+def _since_last(packets: RtpPackets) -> Column:
+    """Return the nanoseconds since the packet before in the same group."""
+    wait = np.diff(packets.time, prepend=packets.time[:1])
+    wait[packets.first] = 0
+    return wait
+
+
+def _jitter(packets: RtpPackets, clock: Column, wait: Column) -> tuple[Real, Real]:
+    """Return mean and highest interarrival jitter of each group, in milliseconds (RFC 3550, A.8)."""
+    ticks = np.diff(packets.timestamp, prepend=packets.timestamp[:1])
+    ticks = (ticks + 2**31 & 0xFFFFFFFF) - 2**31
+    with np.errstate(divide="ignore", invalid="ignore"):
+        difference = np.abs(wait / 1e6 - ticks * 1e3 / clock)
+    difference[packets.first] = 0
+    unknown = ~np.isfinite(difference)
+    smooth = _smoothed(np.where(unknown, 0, difference), packets)
+    mean = np.where(_sums(unknown, packets.first) > 0, np.nan, 0.0)
+    if not len(mean):
+        return mean, mean
+    return (
+        mean + np.add.reduceat(smooth, packets.first) / packets.count,
+        mean + np.maximum.reduceat(smooth, packets.first),
+    )
+
+
+def _smoothed(values: Real, packets: RtpPackets) -> Real:
+    """Return J(n) = J(n-1) + (values(n) - J(n-1)) / 16 for each group, from J = 0.
+
+    Blocks of packets are one matrix product; only what one block hands to the next goes step by step.
+    """
+    count = packets.count
+    blocks = -(-count // _BLOCK)
+    start = (np.cumsum(blocks) - blocks) * _BLOCK  # where each group begins among the blocks
+    place = start[packets.group] + np.arange(len(values)) - packets.first[packets.group]
+    table = np.zeros(int(blocks.sum()) * _BLOCK)
+    table[place] = values
+    fade = (1 - _GAIN) ** np.arange(_BLOCK + 1)
+    age = np.subtract.outer(np.arange(_BLOCK), np.arange(_BLOCK))
+    weight = np.where(age >= 0, _GAIN * fade[np.abs(age)], 0.0)
+    table = table.reshape(-1, _BLOCK) @ weight.T
+    carry, fresh = 0.0, np.zeros(len(table), np.bool_)
+    fresh[start // _BLOCK] = True
+    carried = np.zeros(len(table))
+    for block, (begins, end) in enumerate(zip(fresh.tolist(), table[:, -1].tolist(), strict=True)):
+        carry = 0.0 if begins else carry
+        carried[block] = carry
+        carry = end + carry * fade[_BLOCK]
+    table += np.outer(carried, fade[1:])
+    smooth: Real = table.reshape(-1)[place]
+    return smooth
+
+
+def _sums(values: NDArray[Any], first: Column) -> Column:
+    return np.add.reduceat(values.astype(np.int64), first) if len(first) else first
+
+
+def _most(values: Column, first: Column) -> Column:
+    return np.maximum.reduceat(values, first) if len(first) else first

@@ -1,0 +1,209 @@
+"""RTP in a capture: which packets have its form, and which of them belong together.
+
+Spec: RFC 3550, 5.1 (the header) and A.1 (probation); RFC 5761, section 4 (RTP and RTCP on one port);
+RFC 7983 (the first octet tells STUN, DTLS, TURN channel data and RTP apart).
+
+A group is all packets of one SSRC between two sockets. Packets whose sockets stand in a session
+description need no more than the form. Others are believed when their sequence numbers and
+timestamps move as those of a stream do; nothing here looks at one packet at a time.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imslab.capture.file import CaptureFile
+from imslab.capture.index import UDP, Column, Index, Mask
+
+HEADER = 12  # octets, without CSRC and extension
+_VERSION_2 = 0x80
+_RTCP_TYPES = range(64, 96)  # payload types that would be read as RTCP (RFC 5761, 4)
+_FEWEST = 3  # packets that an unannounced stream must have
+_STEP = 64  # the widest step of a sequence number that is taken for a loss and not for chance
+_STEADY = 0.8  # the share of such steps
+_MIXER = np.uint64(0x9E3779B97F4A7C15)  # an odd number: 2**64 over the golden ratio
+_BUCKET = 16  # bits: numpy sorts numbers of this width in one pass
+
+
+@dataclass(frozen=True, slots=True)
+class RtpPackets:
+    """Packets that have the form of RTP, as columns; those of one group stand together, in their order.
+
+    ``row``        of the index;  ``time``: nanoseconds since the epoch
+    ``start``      where the media begin in ``index.data`` (behind CSRC and extension)
+    ``size``       octets of media, without padding (of SRTP that no key opened: with its tag)
+    ``opened``     the media were encrypted, and a key opened them
+    ``group``      the number of the group;  ``first``: where each group begins in these columns
+    """
+
+    row: Column
+    time: Column
+    payload_type: Column
+    marker: Mask
+    seq: Column
+    timestamp: Column
+    ssrc: Column
+    start: Column
+    size: Column
+    opened: Mask
+    group: Column
+    first: Column
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    @property
+    def count(self) -> Column:
+        """How many packets each group has."""
+        return np.diff(np.append(self.first, len(self)))
+
+    def of(self, group: int) -> slice:
+        """Return where the packets of a group stand."""
+        start = int(self.first[group])
+        return slice(start, int(self.first[group + 1]) if group + 1 < len(self.first) else len(self))
+
+    def only(self, group: int) -> "RtpPackets":
+        """Return the packets of one group."""
+        place, zero = self.of(group), np.zeros(1, np.int64)
+        columns = {name: getattr(self, name)[place] for name in self.__slots__}
+        return RtpPackets(**{**columns, "group": columns["group"] * 0, "first": zero})
+
+    def take(self, places: Column | Mask) -> "RtpPackets":
+        """Return the packets at ``places``, with the groups that are left numbered again."""
+        names = [name for name in self.__slots__ if name != "first"]
+        columns = {name: getattr(self, name)[places] for name in names}
+        fresh = _starts(columns["group"])
+        columns["group"] = np.cumsum(fresh) - 1
+        return RtpPackets(**columns, first=np.flatnonzero(fresh))
+
+
+def read(capture: CaptureFile, index: Index, allowed: Mask | None = None) -> RtpPackets:
+    """Return all packets that have the form of RTP; ``allowed`` marks the rows that are looked at."""
+    rows = np.flatnonzero(
+        (index.protocol == UDP) & (index.length >= HEADER) & (True if allowed is None else allowed)
+    )
+    word = index.data.u32(index.start[rows])
+    form = (word >> 30 == 2) & ~np.isin(word >> 16 & 0x7F, _RTCP_TYPES)
+    rows, word = rows[form], word[form]
+    start, size = _media(index, rows, word)
+    keep = size >= 0
+    if not keep.all():
+        rows, word, start, size = rows[keep], word[keep], start[keep], size[keep]
+    ssrc = index.data.u32(index.start[rows] + 8)
+    group = _groups(index, rows, index.sport[rows] << 48 | index.dport[rows] << 32 | ssrc)
+    order = np.argsort(group, kind="stable")
+    start += index.start[rows]
+    rows, word, group = rows[order], word[order], group[order]
+    fresh = _starts(group)
+    return RtpPackets(
+        rows,
+        capture.records.time[index.frame[rows] - 1],
+        word >> 16 & 0x7F,
+        (word & 0x800000).astype(np.bool_),
+        word & 0xFFFF,
+        index.data.u32(index.start[rows] + 4),
+        ssrc[order],
+        start[order],
+        size[order],
+        np.zeros(len(rows), np.bool_),
+        np.cumsum(fresh) - 1,
+        np.flatnonzero(fresh),
+    )
+
+
+def _media(index: Index, rows: Column, word: Column) -> tuple[Column, Column]:
+    """Return where the media begin and how many octets they have; -1 where the header does not fit."""
+    start = HEADER + (word >> 24 & 0x0F) * 4
+    extended = np.flatnonzero(word & 0x10000000)
+    if len(extended):
+        words = index.data.u16(index.start[rows[extended]] + start[extended] + 2)
+        start[extended] += 4 + 4 * words
+    size = index.length[rows] - start
+    padded = np.flatnonzero((word & 0x20000000 != 0) & (size > 0))
+    if len(padded):
+        # Of SRTP the last octet is part of the tag and not a count: then the padding stays.
+        end = index.start[rows[padded]] + index.length[rows[padded]]
+        count = index.data.u8(end - 1)
+        size[padded] -= np.where(count <= size[padded], count, 0)
+    return start, size
+
+
+def _starts(group: Column) -> Mask:
+    """Mark where a new group begins in a sorted column."""
+    fresh = np.ones(len(group), np.bool_)
+    fresh[1:] = group[1:] != group[:-1]
+    return fresh
+
+
+def _groups(index: Index, rows: Column, number: Column) -> NDArray[Any]:
+    """Return a number for the group of each row: the same two addresses and the same ``number``."""
+    words = [number.view(np.uint64), *_words(index.source[rows]), *_words(index.target[rows])]
+    key = [words[0], *(column for column in words[1:] if (column != column[:1]).any())]
+    mixed = np.zeros(len(rows), np.uint64)
+    for column in key:
+        mixed = (mixed ^ column) * _MIXER
+        mixed ^= mixed >> np.uint64(29)
+    bucket = (mixed >> np.uint64(64 - _BUCKET)).astype(np.uint16)
+    member = np.zeros(1 << _BUCKET, np.int64)
+    member[bucket] = np.arange(len(rows))
+    like = member[bucket]
+    other = np.zeros(len(rows), np.bool_)
+    for column in key:
+        other |= column[like] != column
+    return _sorted_out(bucket, other, key) if other.any() else bucket
+
+
+def _sorted_out(bucket: NDArray[np.uint16], other: Mask, key: Sequence[NDArray[np.uint64]]) -> Column:
+    """Give numbers of their own to the rows that share a bucket with another group."""
+    group = bucket.astype(np.int64)
+    left = np.stack([column[other] for column in key], axis=1)
+    group[other] = (1 << _BUCKET) + np.unique(left, axis=0, return_inverse=True)[1].reshape(-1)
+    return group
+
+
+def _words(addresses: NDArray[np.uint8]) -> Sequence[NDArray[np.uint64]]:
+    words = np.ascontiguousarray(addresses).view(np.uint64)
+    return words[:, 0], words[:, 1]
+
+
+def steps(packets: RtpPackets) -> Column:
+    """Return how far each sequence number lies ahead of the one before it (modulo 2**16, signed).
+
+    The first of each group has 0.
+    """
+    step = np.zeros(len(packets), np.int64)
+    step[1:] = (np.diff(packets.seq) + 0x8000 & 0xFFFF) - 0x8000
+    step[packets.first] = 0
+    return step
+
+
+def is_steady(packets: RtpPackets, step: Column) -> Mask:
+    """Tell for each group whether its numbers move as those of a stream do."""
+    if not len(packets):
+        return np.zeros(0, np.bool_)
+    first, count = packets.first, packets.count
+    forward = np.zeros(len(packets), np.int64)
+    forward[1:] = (np.diff(packets.timestamp) + 2**31 & 0xFFFFFFFF) - 2**31
+    moves = (step > 0) & (step <= _STEP)
+    likely = (moves & (forward >= 0)) | (step == 0) | (step < 0) & (step >= -_STEP)
+    likely[first] = moves[first] = False
+    steady = np.add.reduceat(likely, first) >= _STEADY * (count - 1)
+    onward = np.add.reduceat(moves, first) * 3 >= count - 1  # not only copies of one packet
+    return (count >= _FEWEST) & steady & onward
+
+
+def is_known(index: Index, packets: RtpPackets, announced: Mask, step: Column) -> Mask:
+    """Tell which groups are streams.
+
+    ``announced`` marks the groups with a socket that a session description names. What a socket that sends
+    a stream sends to the same host, in the form of RTP, is a stream too.
+    """
+    known = announced | is_steady(packets, step)
+    if not known.any() or known.all():
+        return known
+    rows = packets.row[packets.first]
+    socket = _groups(index, rows, index.sport[rows])
+    return np.isin(socket, socket[known])
