@@ -2,8 +2,8 @@
 
 Run: ``python -m benchmarks.esp [SECONDS for each]``. The payload is a UDP datagram of 1200 octets, a REGISTER
 with all its headers. To seal, scapy is given a packet object that was built before the clock started; to
-open, the octets of a packet, as ours is (it must dissect them: its ``decrypt`` changes the object it is given). The
-last column is what the algorithms need for sealing without any packet around them.
+open, the octets of a packet, as ours is (it must dissect them: its ``decrypt`` changes the object that it
+is given). The last column is what the algorithms need for sealing without any packet around them.
 """
 
 import hmac
