@@ -13,6 +13,7 @@ from imslab.aka import AuthenticationVector
 # SIP-Authentication-Scheme towards the HSS: the version of the digest is a matter between the
 # S-CSCF and the UE, so this name stays v1 also for AKAv2 (TS 29.229, 6.3.9).
 SCHEME = "Digest-AKAv1-MD5"
+HSS_SELECTED = "Unknown"  # the scheme of an S-CSCF that leaves the choice to the HSS (TS 29.228, 6.3)
 
 
 class Result(IntEnum):
@@ -58,12 +59,14 @@ class MultimediaAuthRequest:
     """MAR, command 303: give me a vector.
 
     ``authorization``  empty, or RAND || AUTS (30 octets) after a synchronisation failure
+    ``scheme``         SIP-Authentication-Scheme: how the S-CSCF will authenticate the user
     """
 
     impu: str
     impi: str
     server: str
     authorization: bytes = b""
+    scheme: str = SCHEME
 
 
 @dataclass(frozen=True, slots=True)

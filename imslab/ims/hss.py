@@ -193,6 +193,12 @@ class Hss:
         subscriber.generator = _generator(subscriber.scheme, 0, 0, subscriber.ind_length)
         self._save(subscriber)
 
+    def release(self, impi: str) -> None:
+        """Forget which S-CSCF serves a subscriber, after it was told to let the user go (RTR)."""
+        subscriber = self.subscriber(impi)
+        if subscriber is not None:
+            self._served_by(subscriber, "")
+
     def close(self) -> None:
         """Close the database."""
         self._db.close()
@@ -231,6 +237,8 @@ class Hss:
         subscriber = self.subscriber(request.impi)
         if subscriber is None:
             return cx.MultimediaAuthAnswer(cx.Result.USER_UNKNOWN)
+        if not _is_aka(request.scheme):
+            return cx.MultimediaAuthAnswer(cx.Result.AUTH_SCHEME_NOT_SUPPORTED)
         if request.authorization:
             try:
                 self._resynchronise(subscriber, request.authorization, now)
@@ -255,17 +263,29 @@ class Hss:
             cx.Assignment.USER_DEREGISTRATION,
             cx.Assignment.TIMEOUT_DEREGISTRATION,
         )
-        server = "" if leaving else request.server
+        self._served_by(subscriber, "" if leaving else request.server)
+        return cx.ServerAssignmentAnswer(cx.Result.SUCCESS, subscriber.impus)
+
+    def _served_by(self, subscriber: Subscriber, server: str) -> None:
         if server != subscriber.server:
             subscriber.server = server
             self._db.execute("UPDATE subscriber SET server = ? WHERE impi = ?", (server, subscriber.impi))
-        return cx.ServerAssignmentAnswer(cx.Result.SUCCESS, subscriber.impus)
 
     def _save(self, subscriber: Subscriber) -> None:
         if not self._lasts:
             return  # a database in memory ends with the process, as the cache does
         counted = _counted(subscriber.generator)
         self._db.execute("UPDATE subscriber SET sqn = ?, dif = ? WHERE impi = ?", (*counted, subscriber.impi))
+
+
+def _is_aka(scheme: str) -> bool:
+    """Tell whether a SIP-Authentication-Scheme can be served with a vector."""
+    if scheme == cx.HSS_SELECTED:
+        return True
+    try:
+        return digest.is_aka(scheme.removeprefix("Digest-"))
+    except Malformed:
+        return False
 
 
 def _generator(scheme: str, sqn: int, dif: int, ind_length: int) -> Generator:
