@@ -1,6 +1,6 @@
 """What arrived of each stream: counts, losses, order, jitter and gaps, for all streams at once.
 
-Spec: RFC 3550, 6.4.1 and A.3 (losses), A.8 (jitter); RFC 3611, 4.1 for what a duplicate is.
+Spec: RFC 3550, 6.4.1 and A.3 (losses); RFC 3611, 4.1 for what a duplicate is.
 
 Losses are counted over distinct sequence numbers: a packet that came twice does not make up for one
 that never came (RFC 3550's own number, expected - received, can be negative).
@@ -13,13 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imslab.capture.index import Column, Mask
+from imslab.capture.jitter import Real, jitter
 from imslab.capture.rtp import RtpPackets, steps
 
-Real = NDArray[np.float64]
-
-_BLOCK = 256  # packets that are smoothed in one matrix product
 _ENOUGH = 512  # packets that are looked at to learn how a timestamp grows
-_GAIN = 1 / 16  # RFC 3550, A.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +53,12 @@ class Reception:
     is_copy: Mask
 
 
-def receive(packets: RtpPackets, clock: Column) -> Reception:
-    """Count what arrived of each group; ``clock`` is the clock rate of each packet in Hz, 0 when unknown."""
+def receive(packets: RtpPackets, clock: Column, is_media: Mask) -> Reception:
+    """Count what arrived of each group.
+
+    ``clock``     the clock rate of each packet in Hz; 0 where it is not known, and for keys pressed
+    ``is_media``  which packets carry sound or picture
+    """
     first, count = packets.first, packets.count
     last = first + count - 1
     key, expected = _keys(packets)
@@ -79,7 +80,7 @@ def receive(packets: RtpPackets, clock: Column) -> Reception:
         packets.time[first] / 1e9,
         packets.time[last] / 1e9,
         _most(wait, first) / 1e9,
-        *_jitter(packets, clock, wait),
+        *jitter(packets, clock, is_media),
         copy,
     )
 
@@ -142,51 +143,6 @@ def _since_last(packets: RtpPackets) -> Column:
     wait = np.diff(packets.time, prepend=packets.time[:1])
     wait[packets.first] = 0
     return wait
-
-
-def _jitter(packets: RtpPackets, clock: Column, wait: Column) -> tuple[Real, Real]:
-    """Return mean and highest interarrival jitter of each group, in milliseconds (RFC 3550, A.8)."""
-    ticks = np.diff(packets.timestamp, prepend=packets.timestamp[:1])
-    ticks = (ticks + 2**31 & 0xFFFFFFFF) - 2**31
-    with np.errstate(divide="ignore", invalid="ignore"):
-        difference = np.abs(wait / 1e6 - ticks * 1e3 / clock)
-    difference[packets.first] = 0
-    unknown = ~np.isfinite(difference)
-    smooth = _smoothed(np.where(unknown, 0, difference), packets)
-    mean = np.where(_sums(unknown, packets.first) > 0, np.nan, 0.0)
-    if not len(mean):
-        return mean, mean
-    return (
-        mean + np.add.reduceat(smooth, packets.first) / packets.count,
-        mean + np.maximum.reduceat(smooth, packets.first),
-    )
-
-
-def _smoothed(values: Real, packets: RtpPackets) -> Real:
-    """Return J(n) = J(n-1) + (values(n) - J(n-1)) / 16 for each group, from J = 0.
-
-    Blocks of packets are one matrix product; only what one block hands to the next goes step by step.
-    """
-    count = packets.count
-    blocks = -(-count // _BLOCK)
-    start = (np.cumsum(blocks) - blocks) * _BLOCK  # where each group begins among the blocks
-    place = start[packets.group] + np.arange(len(values)) - packets.first[packets.group]
-    table = np.zeros(int(blocks.sum()) * _BLOCK)
-    table[place] = values
-    fade = (1 - _GAIN) ** np.arange(_BLOCK + 1)
-    age = np.subtract.outer(np.arange(_BLOCK), np.arange(_BLOCK))
-    weight = np.where(age >= 0, _GAIN * fade[np.abs(age)], 0.0)
-    table = table.reshape(-1, _BLOCK) @ weight.T
-    carry, fresh = 0.0, np.zeros(len(table), np.bool_)
-    fresh[start // _BLOCK] = True
-    carried = np.zeros(len(table))
-    for block, (begins, end) in enumerate(zip(fresh.tolist(), table[:, -1].tolist(), strict=True)):
-        carry = 0.0 if begins else carry
-        carried[block] = carry
-        carry = end + carry * fade[_BLOCK]
-    table += np.outer(carried, fade[1:])
-    smooth: Real = table.reshape(-1)[place]
-    return smooth
 
 
 def _sums(values: NDArray[Any], first: Column) -> Column:

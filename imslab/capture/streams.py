@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from imslab.capture import reception, rtp
+from imslab.capture import dtmf, reception, rtp
 from imslab.capture.announcements import Announced, Announcements
 from imslab.capture.codecs import Codec, static_codec
 from imslab.capture.file import CaptureFile
@@ -102,9 +102,9 @@ def packets_of(
 def gather(index: Index, packets: RtpPackets, announcements: Announcements) -> list[RtpStream]:
     """Return the streams among ``packets``, in the order of their first ones."""
     described = _described(index, packets, announcements)
-    codecs = [_codecs(packets, group, *one) for group, one in enumerate(described)]
+    codecs = [_codecs(index, packets, group, *one) for group, one in enumerate(described)]
     clock, is_media = _clocks(packets, codecs)
-    received = reception.receive(packets, clock)
+    received = reception.receive(packets, clock, is_media)
     frames = reception.instants(packets, is_media & ~received.is_copy)
     found = [
         _stream(index, packets, group, codecs[group], described[group], received, int(frames[group]))
@@ -148,25 +148,28 @@ def _described(index: Index, packets: RtpPackets, announcements: Announcements) 
     return found
 
 
-def _codecs(packets: RtpPackets, group: int, *described: Announced | None) -> dict[int, Codec]:
+def _codecs(index: Index, packets: RtpPackets, group: int, *described: Announced | None) -> dict[int, Codec]:
     """Return what the payload types of a group mean: the receiver's description says it, or the sender's."""
     found = {}
-    for payload_type in np.unique(packets.payload_type[packets.of(group)]).tolist():
+    types = packets.payload_type[packets.of(group)]
+    for payload_type in np.unique(types).tolist():
         sayings = (one.codec(payload_type) for one in described if one is not None)
         codec = next((codec for codec in sayings if codec), None) or static_codec(payload_type)
+        if codec is None and dtmf.looks_like_events(index, packets, group, payload_type):
+            codec = dtmf.CODEC
         if codec is not None:
             found[payload_type] = codec
     return found
 
 
 def _clocks(packets: RtpPackets, codecs: Sequence[dict[int, Codec]]) -> tuple[Column, Mask]:
-    """Return the clock rate of each packet (of an unknown type: the stream's own), and which are media."""
+    """Return the clock rate of each packet (0 for keys pressed), and which packets are media."""
     clock = np.zeros((len(codecs), 128), np.int64)
     media = np.ones((len(codecs), 128), np.bool_)
     for group, known in enumerate(codecs):
-        clock[group] = next((codec.clock_rate for codec in known.values()), 0)
+        clock[group] = next((codec.clock_rate for codec in known.values() if not codec.is_event), 0)
         for payload_type, codec in known.items():
-            clock[group, payload_type] = codec.clock_rate
+            clock[group, payload_type] = 0 if codec.is_event else codec.clock_rate
             media[group, payload_type] = not (codec.is_event or codec.is_noise)
     place = packets.group, packets.payload_type
     return clock[place], media[place]

@@ -1,0 +1,109 @@
+"""Interarrival jitter, for all streams at once.
+
+Spec: RFC 3550, 6.4.1 and A.8: J(i) = J(i-1) + (|D(i-1, i)| - J(i-1)) / 16, where D is how much longer one
+packet was on the way than the other. A packet is compared with the newest before it: what comes late is
+compared, but nothing is compared with it. Mean and maximum are taken over packets that follow another one
+within a talkspurt: not over those with the marker bit (RFC 3551, 4.1), comfort noise, and what comes late.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from imslab.capture.index import Column, Mask
+from imslab.capture.rtp import RtpPackets
+
+Real = NDArray[np.float64]
+
+_GAIN = 1 / 16  # RFC 3550, A.8
+_BLOCK = 256  # packets that are smoothed in one matrix product
+
+
+def jitter(packets: RtpPackets, clock: Column, is_media: Mask) -> tuple[Real, Real]:
+    """Return mean and highest jitter of each group in milliseconds; NaN where the clock is not known.
+
+    ``clock`` is the clock rate of each packet in Hz; packets with 0 are left out.
+    """
+    counted = clock > 0
+    mean, highest = np.full((2, len(packets.first)), np.nan)
+    owner = np.unique(packets.group[counted])
+    if len(owner):
+        mine = packets if counted.all() else packets.take(counted)
+        newest = _newest(mine)
+        smooth = smoothed(_differences(mine, newest, clock[counted]), mine.first)
+        regular = _regular(mine, newest, is_media[counted])
+        many = np.add.reduceat(regular.astype(np.int64), mine.first)
+        smooth = np.where(regular, smooth, 0)
+        mean[owner] = np.add.reduceat(smooth, mine.first) / np.maximum(many, 1)
+        highest[owner] = np.maximum.reduceat(smooth, mine.first)
+    return mean, highest
+
+
+def _newest(packets: RtpPackets) -> Mask:
+    """Mark the packets whose timestamp lies behind none of those before."""
+    age = _age(packets)
+    if (np.delete(np.diff(age), packets.first[1:] - 1) >= 0).all():
+        return np.ones(len(age), np.bool_)
+    span = np.maximum.reduceat(age, packets.first) - np.minimum.reduceat(age, packets.first) + 1
+    base = (np.cumsum(span) - np.minimum.reduceat(age, packets.first) - span)[packets.group]
+    newest: Mask = np.maximum.accumulate(age + base) == age + base
+    return newest
+
+
+def _age(packets: RtpPackets) -> Column:
+    """Return ticks since the first packet of the group, over the wraps of the timestamp."""
+    ticks = np.diff(packets.timestamp, prepend=packets.timestamp[:1])
+    age = np.cumsum((ticks + 2**31 & 0xFFFFFFFF) - 2**31)
+    return age - age[packets.first][packets.group]
+
+
+def _differences(packets: RtpPackets, newest: Mask, clock: Column) -> Real:
+    """Return |D| in milliseconds between each packet and the newest before it; 0 for the first of a group."""
+    before = np.arange(len(packets)) - 1
+    before = np.maximum.accumulate(np.where(newest[before], before, -1))
+    before[packets.first] = packets.first
+    age = _age(packets)
+    passed = (packets.time - packets.time[before]) / 1e6
+    difference: Real = np.abs(passed - (age - age[before]) * 1e3 / clock)
+    return difference
+
+
+def _regular(packets: RtpPackets, newest: Mask, is_media: Mask) -> Mask:
+    follows = np.concatenate([[False], is_media[:-1]])
+    follows[packets.first] = False
+    regular: Mask = is_media & follows & newest & ~packets.marker
+    return regular
+
+
+def smoothed(values: Real, first: Column) -> Real:
+    """Return J(n) = J(n-1) + (values(n) - J(n-1)) / 16 for each group, from J = 0.
+
+    ``first``: where each group begins. Blocks are one matrix product; only what one block hands to the next
+    goes step by step.
+    """
+    count = np.diff(np.append(first, len(values)))
+    blocks = -(-count // _BLOCK)
+    start = (np.cumsum(blocks) - blocks) * _BLOCK  # where each group begins among the blocks
+    place = np.arange(len(values)) + np.repeat(start - first, count)
+    table = np.zeros(int(blocks.sum()) * _BLOCK)
+    table[place] = values
+    table = table.reshape(-1, _BLOCK) @ _weights().T
+    fade = (1 - _GAIN) ** np.arange(1, _BLOCK + 1)
+    table += np.outer(_carried(table[:, -1], start // _BLOCK, float(fade[-1])), fade)
+    smooth: Real = table.reshape(-1)[place]
+    return smooth
+
+
+def _weights() -> Real:
+    """Return how much the values of a block weigh in the jitter after each of its packets."""
+    age = np.subtract.outer(np.arange(_BLOCK), np.arange(_BLOCK))
+    weights: Real = np.where(age >= 0, _GAIN * (1 - _GAIN) ** np.abs(age), 0.0)
+    return weights
+
+
+def _carried(ends: Real, first: Column, fade: float) -> Real:
+    """Return the jitter at the beginning of each block; ``ends``: what each alone would end with."""
+    carried, carry, begins = np.zeros(len(ends)), 0.0, set(first.tolist())
+    for block, end in enumerate(ends.tolist()):
+        carried[block] = carry = 0.0 if block in begins else carry
+        carry = end + carry * fade
+    return carried
