@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from imslab.errors import ImslabError, NetworkError
+from imslab.ims.node import RandomSource
 from imslab.media.recorder import Recorder
 from imslab.media.sound import Sound
-from imslab.media.statistics import Counter, StreamStatistics
+from imslab.media.statistics import Counter, StreamStatistics, codecs
 from imslab.net.tap import Clock, Tap
+from imslab.sip.sdp import Origin, SessionDescription
 
 PATIENCE = 10.0  # seconds that a wait lasts unless it is told otherwise
 
@@ -41,15 +43,21 @@ class Endpoint(ABC):
 
     Offers and answers are SDP octets (RFC 3264). One end calls ``offer`` and then ``accept``, the other
     ``answer``; both then wait with ``connected``, and in the end call ``close``, after which no task, socket
-    or thread of the endpoint is left.
+    or thread of the endpoint is left. ``local`` and ``remote`` are the descriptions in force.
     """
 
-    def __init__(self, name: str, host: str, *, tap: Tap | None, clock: Clock | None) -> None:
+    def __init__(
+        self, name: str, host: str, *, tap: Tap | None, clock: Clock | None, random: RandomSource
+    ) -> None:
         self.name, self.host = name, host
         self.clock = clock or (tap.clock if tap is not None else Clock())
         self.moments = Moments()
         self.recorder = Recorder()
+        self.local: SessionDescription | None = None
+        self.remote: SessionDescription | None = None
         self._tap = tap
+        self._session, self._version = str(int.from_bytes(random(4))), 0
+        self._closing: asyncio.Task[None] | None = None
         self._counter = Counter()
         self._failure: ImslabError | None = None
         self._change = asyncio.Event()
@@ -70,8 +78,8 @@ class Endpoint(ABC):
         """Take the peer's answer to the offer; raise Malformed for what cannot be taken."""
 
     @abstractmethod
-    async def close(self) -> None:
-        """Say goodbye, and let go of everything; a second time does nothing."""
+    async def _close(self) -> None:
+        """Say goodbye, and let go of everything."""
 
     @property
     @abstractmethod
@@ -97,6 +105,12 @@ class Endpoint(ABC):
     def statistics(self) -> list[StreamStatistics]:
         """Every stream of this end, what came in first."""
         return self._counter.report()
+
+    async def close(self) -> None:
+        """Say goodbye, and let go of everything; a second time does nothing."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._finish())
+        await asyncio.shield(self._closing)
 
     async def connected(self, timeout: float = PATIENCE) -> Moments:
         """Wait until media can flow: keys are there, and a first packet where the peer is to send any.
@@ -128,6 +142,33 @@ class Endpoint(ABC):
             raise NetworkError(
                 f"{missing} for {self.name} on {self.host} in {seconds:g} s: {self.progress}"
             ) from None
+
+    def _begin(self) -> None:
+        """Note that a description is made or taken; raise ImslabError after the end."""
+        if self._closing is not None:
+            raise ImslabError(f"{self.name}'s end of the call is closed: make another")
+        if self.moments.described is None:
+            self.moments.described = self.clock()
+
+    def _origin(self) -> Origin:
+        """Return the next version of the same session (RFC 3264, section 8)."""
+        self._version += 1
+        family = "IP6" if ":" in self.host else "IP4"
+        return Origin("-", self._session, str(self._version), "IN", family, self.host)
+
+    def _set(
+        self, *, local: SessionDescription | None = None, remote: SessionDescription | None = None
+    ) -> None:
+        """Keep a description that is in force from now on."""
+        self.local, self.remote = local or self.local, remote or self.remote
+        for description in (local, remote):
+            if description is not None:
+                self._counter.codecs |= codecs(description)
+
+    async def _finish(self) -> None:
+        await self._close()
+        self.moments.closed = self.clock()
+        self._changed()
 
     def _changed(self) -> None:
         """Wake those who wait."""

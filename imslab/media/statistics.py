@@ -5,14 +5,15 @@ Unlike A.1 there is no probation: what is counted was authenticated, or shows wh
 """
 
 import struct
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from imslab.errors import Malformed
 from imslab.sip.sdp import SessionDescription
+from imslab.srtp.packet import header_length
 
 _MOST_STREAMS = 64  # in one direction: an attacker who makes up SSRCs must not fill the memory
 _HALF = 0x8000
+_PADDING = 0x20  # the P bit
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,27 +48,28 @@ class StreamStatistics:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The fixed part of an RTP packet (RFC 3550, 5.1) and the length of what follows all headers."""
+    """The fixed part of an RTP packet (RFC 3550, section 5.1), and where in it the payload is."""
 
     payload_type: int
     sequence: int
     timestamp: int
     ssrc: int
-    payload_length: int
+    payload: slice
 
     @classmethod
     def parse(cls, packet: bytes) -> "Header":
-        """Read the header of an RTP packet, or raise Malformed."""
-        if len(packet) < 12 or packet[0] >> 6 != 2:
-            raise Malformed("not an RTP packet", expected="12 octets or more of version 2")
+        """Read the header of an RTP packet in clear, or raise Malformed."""
+        start = header_length(packet)
         first, second, sequence, timestamp, ssrc = struct.unpack_from("!BBHII", packet)
-        start = 12 + 4 * (first & 0x0F)
-        if first & 0x10 and len(packet) >= start + 4:
-            start += 4 + 4 * int.from_bytes(packet[start + 2 : start + 4])
-        padding = packet[-1] if first & 0x20 else 0
-        if start + padding > len(packet):
-            raise Malformed("an RTP packet that ends in its header", offset=len(packet))
-        return cls(second & 0x7F, sequence, timestamp, ssrc, len(packet) - start - padding)
+        end = len(packet) - (packet[-1] if first & _PADDING else 0)
+        if end < start:
+            raise Malformed("an RTP packet whose padding is longer than what it pads", offset=len(packet) - 1)
+        return cls(second & 0x7F, sequence, timestamp, ssrc, slice(start, end))
+
+    @property
+    def payload_length(self) -> int:
+        """Octets of payload."""
+        return int(self.payload.stop - self.payload.start)
 
 
 class Reception:
@@ -99,6 +101,11 @@ class Reception:
         return self._jitter / self._rate
 
     @property
+    def jitter_units(self) -> int:
+        """The same in timestamp units, as a report block has it."""
+        return int(self._jitter)
+
+    @property
     def extended_highest(self) -> int:
         """The highest sequence number received, with the count of wraps above its 16 bits (6.4.1)."""
         return self._cycles + self._highest
@@ -123,7 +130,7 @@ class Counter:
     """Counts all streams of one endpoint."""
 
     def __init__(self) -> None:
-        self.codecs: Mapping[int, Codec] = {}
+        self.codecs: dict[int, Codec] = {}
         self._in: dict[tuple[int, int], Reception] = {}
         self._out: dict[tuple[int, int], list[int]] = {}
 
@@ -144,9 +151,14 @@ class Counter:
         counts[0] += 1
         counts[1] += header.payload_length
 
-    def reception(self, ssrc: int) -> Reception | None:
-        """Return what came in from ``ssrc``."""
-        return next((one for key, one in self._in.items() if key[0] == ssrc), None)
+    def receptions(self) -> list[tuple[int, Reception]]:
+        """Return each SSRC that came in, and what was counted of it."""
+        return [(ssrc, one) for (ssrc, _), one in self._in.items()]
+
+    def sent_by(self, ssrc: int) -> tuple[int, int]:
+        """Return how many packets, and octets of payload, went out from ``ssrc``."""
+        counts = [counts for key, counts in self._out.items() if key[0] == ssrc]
+        return sum(packets for packets, _ in counts), sum(octets for _, octets in counts)
 
     def report(self) -> list[StreamStatistics]:
         """Return every stream, those that came in first."""

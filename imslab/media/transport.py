@@ -51,7 +51,6 @@ class Watched:
         host: str,
         profiles: tuple[Profile, ...],
         on_state: Callable[[], None],
-        on_failure: Callable[[ImslabError], None],
         on_secret: Callable[[bytes], None],
         on_rtp: Callable[[bytes, bool], None],
         on_sent: Datagram,
@@ -59,7 +58,8 @@ class Watched:
     ) -> None:
         self.dtls, self.ice = dtls, dtls.transport
         self.host = host
-        self._on_failure, self._on_sent, self._on_arrived = on_failure, on_sent, on_arrived
+        self._on_sent, self._on_arrived = on_sent, on_arrived
+        self._comparing = False
         self._keep_to_the_host()
         if profiles:
             dtls._srtp_profiles = [_for_aiortc(profile) for profile in profiles]
@@ -95,6 +95,11 @@ class Watched:
             return None
         if not self.dtls.encrypted:
             return NetworkError("the DTLS handshake failed: the peer refused it, or went away")
+        if self._comparing:
+            return FingerprintMismatch(
+                "the certificate of the DTLS peer does not match a=fingerprint in its SDP: "
+                "somebody stands in the middle, or changed the SDP on its way. Hang up"
+            )
         return SrtpError("the two ends have no SRTP profile in common: let both offer one that both know")
 
     def _keep_to_the_host(self) -> None:
@@ -108,9 +113,13 @@ class Watched:
                 self._watch_datagrams(protocol)
             return candidates
 
+        hidden: list[Any] = []
+
         async def unless_a_name(candidate: Any) -> None:
-            # Where a browser hides its addresses behind names its checks tell them all the same.
-            if candidate is None or not candidate.host.endswith(".local"):
+            # Where a browser hides its addresses behind names its checks will tell them: more is to come.
+            if candidate is not None and candidate.host.endswith(".local"):
+                hidden.append(candidate)
+            elif candidate is not None or not hidden:
                 await add(candidate)
 
         connection.get_component_candidates = on_this_host
@@ -156,17 +165,13 @@ class Watched:
         self.dtls._handle_rtp_data, self.dtls._send_rtp = received, sent
 
     def _check_identity(self) -> None:
+        """Know, when the transport fails, whether it was aiortc's comparison of the fingerprints."""
         validate = self.dtls._validate_peer_identity
 
         def validated(parameters: Any) -> None:
+            self._comparing = True
             validate(parameters)
-            if self.dtls.state == "failed":
-                self._on_failure(
-                    FingerprintMismatch(
-                        "the certificate of the DTLS peer does not match a=fingerprint in its SDP: "
-                        "somebody stands in the middle, or changed the SDP on its way. Hang up"
-                    )
-                )
+            self._comparing = False
 
         self.dtls._validate_peer_identity = validated
 

@@ -15,10 +15,9 @@ from typing import Any
 from imslab.errors import ImslabError, Malformed, NetworkError
 from imslab.ims.node import RandomSource
 from imslab.media.endpoint import Endpoint
-from imslab.media.statistics import codecs
 from imslab.media.transport import Keying, Watched
 from imslab.net.tap import Clock, Tap
-from imslab.sip.sdp import Origin, SessionDescription
+from imslab.sip.sdp import SessionDescription
 from imslab.srtp.profiles import Profile
 
 KINDS = ("audio", "video")
@@ -33,7 +32,6 @@ class WebRtcEndpoint(Endpoint):
     ``host``      the address of its only ICE candidate, such as 127.0.0.11
     ``profiles``  SRTP protection profiles in the order of preference; () takes aiortc's: GCM before CM
     ``kinds``     what it sends: audio, video, or both
-    ``local``, ``remote``  the descriptions that are in force
     ``key_log``   lines of an NSS key log that the handshake left
     """
 
@@ -50,15 +48,11 @@ class WebRtcEndpoint(Endpoint):
     ) -> None:
         from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection
 
-        super().__init__(name, host, tap=tap, clock=clock)
+        super().__init__(name, host, tap=tap, clock=clock, random=random)
         if not kinds or not set(kinds) <= set(KINDS):
             raise Malformed(f"cannot send {', '.join(kinds) or 'nothing'}", expected="audio, video or both")
-        self.local: SessionDescription | None = None
-        self.remote: SessionDescription | None = None
         self.key_log: list[bytes] = []
-        self._session, self._version = str(int.from_bytes(random(4))), 0
         self._listening: set[asyncio.Task[None]] = set()
-        self._closing: asyncio.Task[None] | None = None
         settings = RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
         self._peer = RTCPeerConnection(settings)
         self._peer.on("track", self._listen)
@@ -102,12 +96,6 @@ class WebRtcEndpoint(Endpoint):
         came = "packets came" if self.moments.first_packet else "no packet came"
         return f"ICE is {ice}, DTLS is {dtls}, {came}"
 
-    async def close(self) -> None:
-        """Say goodbye, and let go of everything; a second time does nothing."""
-        if self._closing is None:
-            self._closing = asyncio.create_task(self._close())
-        await asyncio.shield(self._closing)
-
     # -- descriptions -----------------------------------------------------------------------
 
     async def _describe(self) -> bytes:
@@ -117,11 +105,9 @@ class WebRtcEndpoint(Endpoint):
         if not self._transport.ice.iceGatherer.getLocalCandidates():
             raise NetworkError(f"{self.host} is no address of this machine: choose another")
         description = SessionDescription.parse(self._peer.localDescription.sdp)
-        self._version += 1  # RFC 3264, section 8: the same session, its next version
-        origin = Origin("-", self._session, str(self._version), "IN", "IP4", self.host)
-        self.local = replace(description, origin=origin)
-        self._counter.codecs = {**self._counter.codecs, **codecs(self.local)}
-        return bytes(self.local)
+        local = replace(description, origin=self._origin())
+        self._set(local=local)
+        return bytes(local)
 
     async def _take(self, octets: bytes, kind: str) -> None:
         """Take the peer's description; JSEP calls it setRemoteDescription."""
@@ -136,14 +122,7 @@ class WebRtcEndpoint(Endpoint):
             Exception
         ) as error:  # aiortc's parser lets everything out: IndexError, KeyError, AssertionError
             raise Malformed(f"the {kind} cannot be taken: {type(error).__name__} {error}") from error
-        self.remote = description
-        self._counter.codecs = {**self._counter.codecs, **codecs(description)}
-
-    def _begin(self) -> None:
-        if self._closing is not None:
-            raise ImslabError(f"{self.name}'s end of the call is closed: make another")
-        if self.moments.described is None:
-            self.moments.described = self.clock()
+        self._set(remote=description)
 
     # -- what happens -----------------------------------------------------------------------
 
@@ -159,7 +138,6 @@ class WebRtcEndpoint(Endpoint):
             host=self.host,
             profiles=profiles,
             on_state=self._state,
-            on_failure=self._failed,
             on_secret=self._secret,
             on_rtp=self._rtp,
             on_sent=_nothing if tap is None else tap.media,
@@ -222,32 +200,36 @@ class WebRtcEndpoint(Endpoint):
     # -- the end ----------------------------------------------------------------------------
 
     async def _close(self) -> None:
+        # First what still connects: else aiortc starts senders and threads of what it has already stopped.
+        await _cancel(self._left("RTCPeerConnection.__connect"))
         with suppress(TimeoutError):
             async with asyncio.timeout(_GOODBYE):
                 await self._peer.close()
-        for task in self._listening:
-            task.cancel()
-        tasks = [*self._listening, *self._left()]
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=_GOODBYE)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-        self.moments.closed = self.clock()
-        self._changed()
+        await _cancel([*self._listening, *self._left()])
 
-    def _left(self) -> list[asyncio.Task[Any]]:
-        """Return the tasks that aiortc has started for this connection and does not wait for."""
+    def _left(self, name: str = "") -> list[asyncio.Task[Any]]:
+        """Return the tasks that aiortc runs for this connection, all or those of one ``name``."""
         transport, peer = self._transport, self._peer
         owners: list[Any] = [peer, transport.dtls, transport.ice, transport.ice._connection]
         owners += [*peer.getSenders(), *peer.getReceivers()]
         known = {id(owner) for owner in owners}
 
         def is_ours(task: asyncio.Task[Any]) -> bool:
-            frame = getattr(task.get_coro(), "cr_frame", None)
-            return frame is not None and id(frame.f_locals.get("self")) in known
+            work: Any = task.get_coro()
+            frame = getattr(work, "cr_frame", None)
+            return (
+                frame is not None
+                and id(frame.f_locals.get("self")) in known
+                and (not name or work.__qualname__ == name)
+            )
 
         return [task for task in asyncio.all_tasks() if is_ours(task)]
+
+
+async def _cancel(tasks: list[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _nothing(*_: object) -> None:

@@ -24,10 +24,15 @@ class Recording:
         self.tap = Tap(TraceWriter(self._file, comment="a call between two tests"), Clock())
 
     @property
+    def without_secrets(self) -> bytes:
+        """The trace as it was written."""
+        self.tap.flush()
+        return self._file.getvalue()
+
+    @property
     def octets(self) -> bytes:
         """The trace, its secrets at its head."""
-        self.tap.flush()
-        return self.tap.writer.with_secrets(self._file.getvalue())
+        return self.tap.writer.with_secrets(self.without_secrets)
 
     @property
     def capture(self) -> CaptureFile:
