@@ -1,0 +1,114 @@
+"""A whole stream at once: SRTP and SRTCP of a capture, from arrays of places to arrays of plain packets.
+
+Spec: RFC 3711, RFC 7714. The answers are those of a ``Session`` that gets the same packets in the same order,
+packet by packet: reordering, losses across a wrap of SEQ, replays and forgeries included. Several SSRCs may
+be mixed. A capture that begins in the middle of a stream does not show its ROC: see ``find_rocs``.
+
+    opened = bulk.unprotect("AES_CM_128_HMAC_SHA1_80", key, salt, octets, start, length)
+    [bytes(packet) for packet in opened]
+
+Teaching code: it is not constant time.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from imslab.srtp.bulk.opener import Opener
+from imslab.srtp.bulk.order import Reason, decide_srtcp, decide_srtp
+from imslab.srtp.bulk.packets import Packets, as_octets
+from imslab.srtp.bulk.rows import Booleans, Integers, Octets
+from imslab.srtp.context import Context, Parameters
+from imslab.srtp.index import check_roc
+from imslab.srtp.profiles import Profile
+
+__all__ = ["Opened", "Reason", "unprotect"]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What became of each packet, in the order in which they were given.
+
+    ``reason``  a ``Reason`` each: OPENED, AUTHENTICATION_FAILED, REPLAYED, MALFORMED, REFUSED
+    ``index``   48-bit packet index (SRTCP's has 31 bits) that it was tried under; -1 where it was not
+    ``ssrc``    0 where the packet is malformed
+    ``octets``  the packets in clear, headers included: packet i is ``length[i]`` octets at ``start[i]``;
+                a packet that was not opened has none, and nothing has when they were only checked
+    """
+
+    reason: Integers
+    index: Integers
+    ssrc: Integers
+    octets: Octets
+    start: Integers
+    length: Integers
+
+    @property
+    def ok(self) -> Booleans:
+        """Which packets were opened, or only checked, with success."""
+        return np.equal(self.reason, Reason.OPENED)
+
+    def __len__(self) -> int:
+        return len(self.reason)
+
+    def __getitem__(self, position: int) -> bytes:
+        start = int(self.start[position])
+        return self.octets[start : start + int(self.length[position])].tobytes()
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the packets that were opened."""
+        return (self[int(position)] for position in np.flatnonzero(self.ok))
+
+
+def unprotect(
+    profile: str | Profile,
+    master_key: bytes,
+    master_salt: bytes,
+    octets: object,
+    start: ArrayLike,
+    length: ArrayLike,
+    *,
+    roc: int | Mapping[int, int] = 0,
+    rtcp: bool = False,
+    decrypt: bool = True,
+    **parameters: Unpack[Parameters],
+) -> Opened:
+    """Open all packets that lie in ``octets``, packet i at ``start[i]`` with ``length[i]`` octets.
+
+    ``octets``   anything with a buffer: bytes, a memory map, an array of uint8
+    ``roc``      the roll-over counter to start with, for all SSRCs or by SSRC (0 for those not named)
+    ``rtcp``     the packets are SRTCP
+    ``decrypt``  False: check replay and authentication only
+    ``parameters``   ``mki``, ``kdr``, ``window`` and what else a Context has
+
+    Raises Malformed when an argument does not fit; a bad packet is no error, but has its reason.
+    """
+    context = Context(Profile.named(profile), master_key, master_salt, **parameters)
+    packets = Packets.read(context, as_octets(octets), start, length, rtcp)
+    opener = Opener(context, packets, rtcp=rtcp, decrypt=decrypt)
+    reason, index = _decide(context, packets, roc, rtcp, opener)
+    length = np.where((reason == Reason.OPENED) & decrypt, packets.body, 0)
+    return Opened(reason, index, packets.ssrc, opener.octets, opener.place, length)
+
+
+def _decide(
+    context: Context, packets: Packets, roc: int | Mapping[int, int], rtcp: bool, opener: Opener
+) -> tuple[Integers, Integers]:
+    """Return reason and index of every packet, stream by stream."""
+    reason, index = packets.reason.copy(), np.full(len(packets.reason), -1, np.int64)
+    for which in packets.streams():
+        first = roc.get(int(packets.ssrc[which[0]]), 0) if isinstance(roc, Mapping) else roc
+
+        def opens(part: Integers, under: Integers, which: Integers = which) -> Booleans:
+            return opener.open(which[part], under)
+
+        numbers = packets.number[which]
+        if rtcp:
+            decided = decide_srtcp(numbers, context.window, opens)
+        else:
+            decided = decide_srtp(numbers, check_roc(first), context.window, opens)
+        reason[which], index[which] = decided
+    return reason, index
