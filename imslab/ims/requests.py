@@ -1,14 +1,14 @@
-"""What a UE writes: REGISTER, SUBSCRIBE, and the digest credentials in them.
+"""What a UE writes: REGISTER, and every request that opens something: SUBSCRIBE, INVITE, MESSAGE.
 
-Spec: 3GPP TS 24.229, 5.1.1.2 (initial registration), 5.1.1.3 (reg event), RFC 3261 10.2,
-RFC 3310 3.3 and 3.4 (response and auts), RFC 7118 B.1 (a browser's made-up host name).
+Spec: 3GPP TS 24.229, 5.1.1.2 (initial registration), 5.1.1.3 (reg event), 5.1.2A.1 (other requests),
+RFC 3261 8.1.1 and 10.2, RFC 7118 B.1 (a browser's made-up host name).
 """
 
-from typing import Any, Protocol
+from collections.abc import Iterable
+from typing import Protocol
 
-from imslab.aka import digest
 from imslab.ims.node import Address, RandomSource
-from imslab.sip import Challenge, Credentials, Message
+from imslab.sip import Credentials, Message
 
 
 class Identity(Protocol):
@@ -54,7 +54,7 @@ class Requests:
         """Return a REGISTER of the default public identity; ``expires`` 0 takes the binding away."""
         impu = self.identity.impu[0]
         headers = [
-            *self._hop(),
+            *self.hop(),
             ("Route", f"<{self._proxy.uri};lr>"),
             ("From", f"<{impu}>;tag={tag}"),
             ("To", f"<{impu}>"),
@@ -66,23 +66,46 @@ class Requests:
         ]
         return Message.request("REGISTER", f"sip:{self.identity.domain}", headers=headers)
 
+    def initial(
+        self,
+        method: str,
+        target: str,
+        routes: tuple[str, ...],
+        *,
+        call_id: str,
+        tag: str,
+        cseq: int = 1,
+        headers: Iterable[tuple[str, object]] = (),
+        body: bytes = b"",
+    ) -> Message:
+        """Return a request outside of a dialog, from the default public identity to ``target``, a URI.
+
+        ``routes`` is what Service-Route said. TS 24.229, 5.1.2A.1.1.
+        """
+        impu = self.identity.impu[0]
+        rows = [
+            *self.hop(),
+            *(("Route", route) for route in (f"<{self._proxy.uri};lr>", *routes)),
+            ("From", f"<{impu}>;tag={tag}"),
+            ("To", f"<{target}>"),
+            ("Call-ID", call_id),
+            ("CSeq", f"{cseq} {method}"),
+            ("P-Preferred-Identity", f"<{impu}>"),
+            *headers,
+        ]
+        return Message.request(method, target, headers=rows, body=body)
+
     def subscribe(self, routes: tuple[str, ...], expires: int) -> Message:
         """Return a SUBSCRIBE to the reg event of the default public identity."""
-        impu = self.identity.impu[0]
         headers = [
-            *self._hop(),
-            *(("Route", route) for route in (f"<{self._proxy.uri};lr>", *routes)),
-            ("From", f"<{impu}>;tag={self._random(6).hex()}"),
-            ("To", f"<{impu}>"),
-            ("Call-ID", self._random(12).hex()),
-            ("CSeq", "1 SUBSCRIBE"),
             ("Contact", f"<{self.contact}>"),
-            ("P-Preferred-Identity", f"<{impu}>"),
             ("Event", "reg"),
             ("Accept", "application/reginfo+xml"),
             ("Expires", expires),
         ]
-        return Message.request("SUBSCRIBE", impu, headers=headers)
+        tag, call_id = self._random(6).hex(), self._random(12).hex()
+        impu = self.identity.impu[0]
+        return self.initial("SUBSCRIBE", impu, routes, call_id=call_id, tag=tag, headers=headers)
 
     def nothing_yet(self, nonce: str = "", response: str = "") -> Credentials:
         """Return the credentials of a first REGISTER: who asks, and nothing else (TS 24.229, 5.1.1.2.2)."""
@@ -91,39 +114,11 @@ class Requests:
             username=self.identity.impi, realm=domain, nonce=nonce, uri=f"sip:{domain}", response=response
         )
 
-    def arguments(self, challenge: Challenge) -> dict[str, Any]:
-        """Return what goes into the digest beside the keys: keyword arguments for ``imslab.aka.digest``.
+    def hop(self) -> list[tuple[str, object]]:
+        """Return the rows that every request of this UE begins with: Via with a new branch, Max-Forwards."""
+        return [self.via(), ("Max-Forwards", "70")]
 
-        Raises Malformed when only unknown kinds of qop are offered.
-        """
-        qop = digest.choose_qop(challenge.qop)
-        return {
-            "uri": f"sip:{self.identity.domain}",
-            "username": self.identity.impi,
-            "realm": challenge.realm,
-            "nonce": challenge.nonce,
-            "qop": qop,
-            "nc": "00000001" if qop else None,
-            "cnonce": self._random(8).hex() if qop else None,
-        }
-
-    def credentials(
-        self, challenge: Challenge, arguments: dict[str, Any], response: str, auts: bytes | None = None
-    ) -> Credentials:
-        """Return the answer to ``challenge``; ``auts`` (14 octets) asks to resynchronise."""
-        said = {name: arguments[name] for name in ("username", "realm", "nonce", "uri")}
-        return Credentials.digest(
-            **said,
-            response=response,
-            algorithm=challenge.algorithm,
-            qop=arguments["qop"],
-            nc=arguments["nc"],
-            cnonce=arguments["cnonce"],
-            opaque=challenge.opaque,
-            auts=None if auts is None else digest.auts_text(auts),
-        )
-
-    def _hop(self) -> list[tuple[str, object]]:
+    def via(self) -> tuple[str, object]:
+        """Return a Via with a new branch."""
         branch = "z9hG4bK" + self._random(8).hex()
-        via = f"SIP/2.0/{self._transport} {self._sent_by};branch={branch};rport"
-        return [("Via", via), ("Max-Forwards", "70")]
+        return "Via", f"SIP/2.0/{self._transport} {self._sent_by};branch={branch};rport"
