@@ -10,9 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from imslab.capture.columns import Column
 from imslab.capture.file import Buffer
-
-Column = NDArray[np.int64]
 
 _MARGIN = 64  # zeros behind the appended octets, so that most windows lie within the array
 

@@ -38,10 +38,7 @@ def capture(link: int, *packets: bytes, original: int = 0) -> CaptureFile:
 def payloads(link: int, *packets: bytes) -> list[bytes]:
     file = capture(link, *packets)
     rows = index.build(file)
-    return [
-        bytes(file.data[start : start + length])
-        for start, length in zip(rows.start.tolist(), rows.length.tolist(), strict=True)
-    ]
+    return [rows.octets(row) for row in range(len(rows))]
 
 
 SLL = struct.pack("!HHH8s", 0, 1, 6, bytes(8))
@@ -129,7 +126,7 @@ def test_fragments_are_counted_and_left_out(fragment: Packet) -> None:
     rows = index.build(capture(101, bytes(fragment), bytes(V4)))
     assert rows.frame.tolist() == [2]
     (warning,) = rows.warnings
-    assert warning.startswith("1 fragments of IPv")
+    assert warning.startswith("1 fragments of 1 IP datagrams were left out")
 
 
 def test_unknown_link_types_are_counted() -> None:
