@@ -4,6 +4,7 @@ The P-CSCF listens on UDP, TCP and WebSocket. The hop to the S-CSCF and the ques
 stay in memory, and are written into the trace as if they had crossed a wire.
 """
 
+import ssl
 from collections.abc import Callable, Iterable
 
 from imslab.ims import Address, Hss, Pcscf, Scscf
@@ -30,6 +31,7 @@ class Core:
     ``policy``    what the S-CSCF offers and allows
     ``database``  an SQLite file for the subscribers, or ":memory:"
     ``origins``   web origins that may open a WebSocket
+    ``tls``       the WebSocket is within TLS (wss); the trace shows what is inside
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Core:
         clock: Clock | None = None,
         tap: Tap | None = None,
         on_event: Callable[[Event], None] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.clock = clock or Clock()
         self.tap = tap
@@ -54,7 +57,7 @@ class Core:
         self._ports = (port, websocket_port)
         self._scscf_address = Address(scscf, SIP_PORT)
         self._policy, self._origins, self._random = policy, origins, random or Randomness()
-        self._on_event = on_event
+        self._on_event, self._tls = on_event, tls
         self.hss = Hss(database, random=self._random)
         self.addresses: dict[str, Address] = {}
         self._driver: Driver | None = None
@@ -70,7 +73,7 @@ class Core:
         try:
             # TCP takes the port that UDP has got: a UE that knows one knows both (RFC 3263, 4.2).
             await tcp.listen(self.host, udp.address.port)
-            await websocket.listen(self.host, websocket_port)
+            await websocket.listen(self.host, websocket_port, self._tls)
         except BaseException:
             udp.close()
             tcp.close()

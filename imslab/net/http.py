@@ -4,6 +4,7 @@ Spec: RFC 9112. No TLS: the octets in the trace are the lesson. A product runs U
 """
 
 import asyncio
+import ssl
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +22,20 @@ _SECONDS = 10.0  # that a server in the lab may take
 
 
 class HttpServer:
-    """Serves one machine on one address; ``port`` 0 takes any that is free."""
+    """Serves one machine on one address; ``port`` 0 takes any that is free, ``tls`` speaks https."""
 
     def __init__(
-        self, machine: Machine, *, host: str, port: int = 0, clock: Clock, tap: Tap | None = None
+        self,
+        machine: Machine,
+        *,
+        host: str,
+        port: int = 0,
+        clock: Clock,
+        tap: Tap | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.address = Address(host, port, "TCP")
-        self._machine, self._clock, self._tap = machine, clock, tap
+        self._machine, self._clock, self._tap, self._tls = machine, clock, tap, tls
         self._web: web.Server | None = None
         self._server: asyncio.Server | None = None
         self._seen: set[Address] = set()
@@ -39,7 +47,9 @@ class HttpServer:
         self._web = web.Server(self._serve, access_log=None)
         host, port, _ = self.address
         try:
-            self._server = await asyncio.get_running_loop().create_server(self._web, host, port)
+            self._server = await asyncio.get_running_loop().create_server(
+                self._web, host, port, ssl=self._tls
+            )
         except OSError as error:
             why = error.strerror or str(error)
             raise NetworkError(f"cannot listen on {host}:{port}: {why}") from None

@@ -1,6 +1,7 @@
 """SIP over TCP: connections, and what all connections have in common (RFC 3261, 18; RFC 5626)."""
 
 import asyncio
+import ssl
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, cast
@@ -119,12 +120,14 @@ class StreamWire:
         self.connections: dict[Address, Connection] = {}
         self.address = Address("", 0)
 
-    async def listen(self, host: str, port: int) -> None:
-        """Accept connections at ``host``:``port``; NetworkError when that is not possible."""
+    async def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
+        """Accept connections at ``host``:``port``, with ``tls`` inside it; NetworkError when that fails."""
         loop = asyncio.get_running_loop()
         name = self._new(self, client=False).transport_name
         try:
-            self._server = await loop.create_server(lambda: self._new(self, client=False), host, port)
+            self._server = await loop.create_server(
+                lambda: self._new(self, client=False), host, port, ssl=tls
+            )
         except OSError as error:
             raise cannot_bind(error, host, port, name) from None
         self.address = _address(self._server.sockets[0].getsockname(), name)
@@ -168,7 +171,7 @@ class StreamWire:
     def lost(self, connection: Connection) -> None:
         """Forget a connection, and tell the node."""
         if self.connections.pop(connection.remote, None) is not None and self._node is not None:
-            self._node.closed(connection.remote)
+            self._node.closed(connection.remote, self.driver.clock())
             self.driver.step(self._node)
 
     def note(self, what: str, about: str, why: str) -> None:
