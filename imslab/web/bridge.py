@@ -118,6 +118,16 @@ class Bridge:
                 for page in list(self._pages):
                     await page.tell({"event": "card", "reader": name, "present": there})
 
+    async def refresh(self, reader: str) -> None:
+        """Tell the pages that the card's files were changed over the air: they read them again."""
+        for page in list(self._pages):
+            await page.tell({"event": "refresh", "reader": reader})
+
+    @property
+    def pages(self) -> int:
+        """How many pages are connected now."""
+        return len(self._pages)
+
     def readers(self) -> list[dict[str, object]]:
         """Return the name of each reader, and whether a card was there at the last look."""
         return [{"name": name, "present": self._present.get(name, False)} for name in self.elements]

@@ -1,0 +1,80 @@
+// The ladder: who says what to whom, as it happens. Three columns: the card, this page, the network.
+// The octets of a challenge and of its answer have the colours of imslab's charts (style.css).
+
+import { hex } from "./octets.js";
+
+const MOST = 300; // rows; the oldest goes first
+
+export class Ladder {
+  // `list` is an <ol>; each row can be opened for what it holds.
+  constructor(list) {
+    this.list = list;
+    this.start = null;
+  }
+
+  // kind: "apdu", "sip", "media" or "note"; direction: "left" or "right" (a note has none).
+  add({ kind, direction = "", label, detail = "", parts = [], text = "", at = Date.now() }) {
+    this.start ??= at;
+    const row = element("li", { className: `row ${kind} ${direction}` });
+    const head = element(text || parts.length ? "summary" : "div", { className: "head" });
+    head.append(
+      element("span", { className: "time", textContent: seconds(at - this.start) }),
+      element("span", { className: "visually-hidden", textContent: `${spoken(kind, direction)}: ` }),
+      arrow(label, detail),
+    );
+    row.append(...(text || parts.length ? [folded(head, parts, text)] : [head]));
+    const follow = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 80;
+    this.list.append(row);
+    while (this.list.children.length > MOST) this.list.firstElementChild.remove();
+    if (follow) this.list.scrollTop = this.list.scrollHeight;
+  }
+
+  clear() {
+    this.list.replaceChildren();
+    this.start = null;
+  }
+}
+
+// Each octet a cell in the colour of what it means; a legend names them.
+export function strip(parts) {
+  const box = element("div", { className: "strip" });
+  for (const [meaning, octets] of parts) {
+    const group = element("span", { className: "octets" });
+    group.dataset.meaning = meaning;
+    group.append(element("b", { textContent: meaning }));
+    const cells = element("span", { className: "cells", role: "img", ariaLabel: `${meaning}: ${hex(octets)}` });
+    cells.append(...Array.from(octets, (octet) => element("i", { textContent: hex([octet]) })));
+    group.append(cells);
+    box.append(group);
+  }
+  return box;
+}
+
+function folded(head, parts, text) {
+  const details = element("details", { open: parts.length > 0 });
+  details.append(head);
+  if (parts.length) details.append(strip(parts));
+  if (text) details.append(element("pre", { textContent: text, tabIndex: 0 }));
+  return details;
+}
+
+function arrow(label, detail) {
+  const lane = element("span", { className: "lane" });
+  const words = element("span", { className: "words" });
+  words.append(element("span", { className: "label", textContent: label }));
+  if (detail) words.append(element("span", { className: "detail", textContent: detail }));
+  lane.append(words);
+  return lane;
+}
+
+function spoken(kind, direction) {
+  const [left, right] = kind === "apdu" ? ["card", "page"] : kind === "media" ? ["page", "other side"] : ["page", "network"];
+  if (!direction) return "note";
+  return direction === "right" ? `${left} to ${right}` : `${right} to ${left}`;
+}
+
+const seconds = (ms) => (ms < 10000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`);
+
+function element(name, properties) {
+  return Object.assign(document.createElement(name), properties);
+}

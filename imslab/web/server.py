@@ -1,0 +1,332 @@
+"""The demo, whole: the page, the core, a bridge and a card for each subscriber, and a trace of all of it.
+
+Spec: 3GPP TS 23.228, annex U, and TS 24.371 (WebRTC access to the IMS: the web server is the WWSF, the P-CSCF
+with its WebSocket the eP-CSCF), TS 33.203, annex X. Two browsers on one machine stand for two people: each
+has a card of its own, in a reader of its own, behind a bridge of its own.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from imslab.data import profile_path
+from imslab.errors import ImslabError
+from imslab.ims.node import Event, RandomSource
+from imslab.ims.scscf import Policy
+from imslab.net.core import Core
+from imslab.net.http import HttpServer
+from imslab.net.tap import Clock
+from imslab.uicc import Card, Exchange, IsimClient, Profile
+from imslab.uicc.access import lab_rules
+from imslab.uicc.ota import deliver
+from imslab.uicc.personalisation import ISIM_AID
+from imslab.web.audit import Entry
+from imslab.web.bridge import Bridge
+from imslab.web.caller import TRANSMIT
+from imslab.web.certificate import Certificate, make
+from imslab.web.element import SecureElement
+from imslab.web.pages import Pages
+from imslab.web.pairing import Pairing
+from imslab.web.slot import ReaderSlot, Slot, SoftwareSlot
+from imslab.web.tap import DemoTap
+
+HOST, PORT = "127.0.0.1", 8080
+COLUMNS = {"alice": "127.0.0.11", "bob": "127.0.0.12", "carol": "127.0.0.13"}  # of the browsers, in the trace
+_CARDS = 100  # what a card's address is beyond its owner's: 127.0.0.111 is alice's card
+_CORE, _SCSCF, _HSS = "127.0.0.21", "127.0.0.31", "127.0.0.41"
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where the parts listen, the bridges from ``bridge`` on, one after the other; 0 takes any free port."""
+
+    web: int = PORT
+    bridge: int = PORT + 1
+    sip: int = 5060
+    websocket: int = 5080
+
+    @classmethod
+    def any(cls) -> "Ports":
+        """Return ports that the system chooses."""
+        return cls(0, 0, 0, 0)
+
+
+class Demo:
+    """Everything that the browser demo needs, in this process; ``start`` it and ``close`` it.
+
+    ``subscribers``  names of profiles in data/profiles; each gets a page, a software card and a bridge
+    ``reader``       a part of a PC/SC reader's name: the card there is the first subscriber's
+    ``core``         the WebSocket of another P-CSCF (ws:// or wss://); then there is no core here
+    ``tls``          the page over https and SIP over wss, with a certificate made now
+    ``host``         where the page is served; another than 127.0.0.1 needs ``tls``
+    ``mode``         what the bridges let a page do: "transmit" or "answer"
+    ``on_code``      called with a subscriber's name and each pairing code of its bridge
+    """
+
+    def __init__(
+        self,
+        subscribers: Sequence[str] = ("alice", "bob"),
+        *,
+        host: str = HOST,
+        ports: Ports = Ports(),
+        reader: str | None = None,
+        core: str | None = None,
+        core_host: str = _CORE,
+        tls: bool = False,
+        mode: str = TRANSMIT,
+        policy: Policy | None = None,
+        random: RandomSource = os.urandom,
+        clock: Clock | None = None,
+        tap: DemoTap | None = None,
+        on_code: Callable[[str, str], None] | None = None,
+        on_event: Callable[[Event | Entry], None] | None = None,
+    ) -> None:
+        self.clock = clock or Clock()
+        self.host, self.ports, self.mode, self.tap = host, ports, mode, tap
+        # A browser that was told to believe this certificate believes it for this host, and no other.
+        self._core_host = host if tls else core_host
+        self._other_core, self._policy = core, policy
+        self._random, self._on_code, self._on_event = random, on_code, on_event
+        self.certificate: Certificate | None = make([host, "localhost"]) if tls else None
+        self.people = {
+            name: Person(self, name, reader if not n else None) for n, name in enumerate(subscribers)
+        }
+        self.core: Core | None = None
+        self.web: HttpServer | None = None
+
+    # -- what stands where --------------------------------------------------------------------
+
+    @property
+    def origin(self) -> str:
+        """The web origin of the pages: scheme, host and port."""
+        if self.web is None:
+            raise ImslabError("the demo is not running: await start()")
+        return f"{'https' if self.certificate else 'http'}://{self.host}:{self.web.address.port}"
+
+    @property
+    def sip(self) -> str:
+        """The WebSocket of the P-CSCF."""
+        if self._other_core is not None:
+            return self._other_core
+        if self.core is None:
+            raise ImslabError("the demo is not running: await start()")
+        address = self.core.addresses["WS"]
+        return f"{'wss' if self.certificate else 'ws'}://{address.host}:{address.port}"
+
+    def page(self, name: str, *, paired: bool = True) -> str:
+        """Return the address that opens a subscriber's page; with the code that pairs it, good once."""
+        code = f"#pair={self.people[name].bridge.pairing.code}" if paired else ""
+        return f"{self.origin}/{name}{code}"
+
+    # -- start and end ------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Open every socket; NetworkError, and nothing left open, when one is taken."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _start(self) -> None:
+        settings = {name: person.settings for name, person in self.people.items()}
+        pages = Pages(settings, connect=self._connect, hosts=self._hosts, health=self.health)
+        tls = self.certificate.context() if self.certificate else None
+        web = HttpServer(pages, host=self.host, port=self.ports.web, clock=self.clock, tap=self.tap, tls=tls)
+        await web.start()
+        self.web = web
+        if self._other_core is None:
+            await self.start_core()
+        for number, person in enumerate(self.people.values()):
+            port = self.ports.bridge and self.ports.bridge + number
+            await person.start(port)
+        self._name_columns()
+
+    async def start_core(self) -> None:
+        """Start the embedded core, at the ports that it had before if it had any."""
+        ports = self.core.addresses if self.core else {}
+        core = Core(
+            host=self._core_host,
+            port=ports["UDP"].port if ports else self.ports.sip,
+            websocket_port=ports["WS"].port if ports else self.ports.websocket,
+            scscf=_SCSCF,
+            policy=self._policy,
+            origins=(self.origin,),
+            random=self._random,
+            clock=self.clock,
+            tap=self.tap,
+            on_event=self._on_event,
+            tls=self.certificate.context() if self.certificate else None,
+        )
+        await core.start()
+        core.add(person.profile for person in self.people.values())
+        self.core = core
+
+    async def close(self) -> None:
+        """Close everything; a demo can be closed twice."""
+        for person in self.people.values():
+            await person.close()
+        if self.core is not None:
+            self.core.close()
+        if self.web is not None:
+            self.web.close()
+        if self.tap is not None:
+            self.tap.flush()
+
+    async def __aenter__(self) -> "Demo":
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    # -- what pages and people are told --------------------------------------------------------
+
+    def health(self) -> Mapping[str, Any]:
+        """Return the state of every part, in plain values."""
+        scscf = self.core.scscf if self.core else None
+        registered = [
+            name
+            for name, person in self.people.items()
+            if scscf is not None and scscf.registrar.by_impi(person.profile.impi) is not None
+        ]
+        return {
+            "page": self.origin,
+            "core": "another one" if self._other_core else "here",
+            "P-CSCF": self.sip,
+            "registered": registered,
+            "cards": {name: person.card_state() for name, person in self.people.items()},
+            "bridges": {name: person.bridge.url for name, person in self.people.items()},
+            "pages connected": {name: person.bridge.pages for name, person in self.people.items()},
+        }
+
+    def contacts(self, name: str) -> list[dict[str, str]]:
+        """Return whom a subscriber can call: the others."""
+        return [
+            {"name": other, "uri": person.profile.impu[0], "about": person.profile.impu[-1]}
+            for other, person in self.people.items()
+            if other != name
+        ]
+
+    def _connect(self) -> list[str]:
+        sockets = [self.sip, *(person.bridge.url for person in self.people.values())]
+        return ["/".join(url.split("/", 3)[:3]) for url in sockets]
+
+    def _hosts(self) -> list[str]:
+        port = self.web.address.port if self.web else 0
+        return [f"{self.host}:{port}"]
+
+    def _name_columns(self) -> None:
+        if self.tap is None:
+            return
+        names = {_CORE: "p-cscf", _SCSCF: "s-cscf", _HSS: "hss", self.host: "web server"}
+        for person in self.people.values():
+            names |= {person.host: person.name, person.card_host: f"{person.name}'s card"}
+        for address, name in names.items():
+            self.tap.writer.name(address, name)
+
+
+class Person:
+    """One subscriber of the demo: a profile, a card in a slot, and the bridge to it."""
+
+    def __init__(self, demo: Demo, name: str, reader: str | None) -> None:
+        self.name, self._demo = name, demo
+        self.profile = Profile.load(profile_path(name))
+        self.host = COLUMNS.get(name, "127.0.0.19")
+        self.card_host = f"{self.host.rpartition('.')[0]}.{int(self.host.rpartition('.')[2]) + _CARDS}"
+        self._reader = reader
+        self._pairing = Pairing(random=demo._random)
+        self.slot: Slot
+        self.bridge: Bridge
+
+    @property
+    def is_software(self) -> bool:
+        """Whether the card is a software card."""
+        return self._reader is None
+
+    async def start(self, port: int) -> None:
+        """Put the card in, and start the bridge."""
+        rules = lab_rules(ISIM_AID, self._demo.origin)
+        if self._reader is None:
+            # The operator of this lab issues cards that know the address of its page.
+            self.slot = SoftwareSlot(
+                f"{self.name}'s reader", Card(replace(self.profile, access=rules), protocol="T=0")
+            )
+        else:
+            self.slot = ReaderSlot(None if self._reader == "auto" else self._reader)
+        element = SecureElement(
+            self.slot,
+            clock=self._demo.clock,
+            rules=rules,  # a card in a reader may have none of its own
+            on_exchange=self._said,
+            on_reset=self._reset,
+        )
+        self.element = element
+        await self.start_bridge(port)
+
+    async def start_bridge(self, port: int) -> None:
+        """Start the bridge; one that is started again knows the pages that it was paired with."""
+        self.bridge = Bridge(
+            [self.element],
+            [self._demo.origin],
+            port=port,
+            mode=self._demo.mode,
+            pairing=self._pairing,
+            clock=self._demo.clock,
+            random=self._demo._random,
+            on_code=self._code,
+            on_entry=self._demo._on_event,
+        )
+        await self.bridge.start()
+
+    async def close(self) -> None:
+        """Stop the bridge."""
+        if hasattr(self, "bridge"):
+            await self.bridge.close()
+
+    async def ota(self, packet: bytes) -> bytes:
+        """Carry a sealed command packet to the card, then tell the pages to read it again (REFRESH).
+
+        Returns the response packet, b"" when none came. Raises what the card raises.
+        """
+        answer = await self.element.run(lambda link: deliver(link, packet))
+        await self.bridge.refresh(self.element.name)
+        return answer
+
+    async def read(self) -> Any:
+        """Return what the card says now."""
+        return await self.element.run(lambda link: IsimClient(link).read_profile())
+
+    def settings(self) -> Mapping[str, Any]:
+        """Return what this subscriber's page must know."""
+        return {
+            "name": self.name,
+            "title": f"{self.name}'s phone",
+            "sip": f"{self._demo.sip}/{self.name}",
+            "bridge": self.bridge.url,
+            "contacts": self._demo.contacts(self.name),
+        }
+
+    def card_state(self) -> str:
+        """Say whether the card is there."""
+        there = all(reader["present"] for reader in self.bridge.readers())
+        kind = "software card" if self.is_software else "card in a reader"
+        return kind if there else f"{kind}: taken out"
+
+    def _code(self, code: str) -> None:
+        if self._demo._on_code is not None:
+            self._demo._on_code(self.name, code)
+
+    def _said(self, exchange: Exchange) -> None:
+        if self._demo.tap is not None:
+            self._demo.tap.card(self.host, self.card_host, exchange)
+
+    def _reset(self, atr: bytes) -> None:
+        if self._demo.tap is not None:
+            self._demo.tap.reset(self.host, self.card_host, atr)
+
+
+def columns(names: Sequence[str]) -> dict[str, str]:
+    """Return the address of each subscriber's browser in the trace."""
+    return {name: COLUMNS[name] for name in names if name in COLUMNS}
