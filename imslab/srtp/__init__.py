@@ -6,6 +6,7 @@ RFC 5764 (keys from DTLS). Every value is ``bytes``, every length octets.
 Teaching code: it is not constant time.
 """
 
+from imslab.srtp.candidate import Candidate
 from imslab.srtp.index import guess_roc
 from imslab.srtp.keys import Derivation, Keys, Label, SessionKeys, aes_cm, derive, derive_keys
 from imslab.srtp.profiles import PROFILES, Cipher, Profile
@@ -13,6 +14,7 @@ from imslab.srtp.session import Session
 
 __all__ = [
     "PROFILES",
+    "Candidate",
     "Cipher",
     "Derivation",
     "Keys",

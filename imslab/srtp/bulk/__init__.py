@@ -10,7 +10,7 @@ be mixed. A capture that begins in the middle of a stream does not show its ROC:
 Teaching code: it is not constant time.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Unpack
 
@@ -21,11 +21,12 @@ from imslab.srtp.bulk.opener import Opener
 from imslab.srtp.bulk.order import Reason, decide_srtcp, decide_srtp
 from imslab.srtp.bulk.packets import Packets, as_octets
 from imslab.srtp.bulk.rows import Booleans, Integers, Octets
+from imslab.srtp.candidate import ROCS, Candidate
 from imslab.srtp.context import Context, Parameters
-from imslab.srtp.index import check_roc
+from imslab.srtp.index import check_roc, guess_roc
 from imslab.srtp.profiles import Profile
 
-__all__ = ["Opened", "Reason", "unprotect"]
+__all__ = ["Opened", "Reason", "find_rocs", "unprotect"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,35 @@ def unprotect(
     reason, index = _decide(context, packets, roc, rtcp, opener)
     length = np.where((reason == Reason.OPENED) & decrypt, packets.body, 0)
     return Opened(reason, index, packets.ssrc, opener.octets, opener.place, length)
+
+
+def find_rocs(
+    candidate: Candidate,
+    octets: object,
+    start: ArrayLike,
+    length: ArrayLike,
+    *,
+    rocs: Sequence[int] = ROCS,
+    tries: int = 3,
+) -> dict[int, int]:
+    """Return, for each SSRC of a capture that begins in mid stream, the ROC to start with.
+
+    Each of ``rocs`` is tried on the first packets of the SSRC, until the tag of one proves right; ``tries``
+    says on how many. An SSRC is left out when none does: another key, or a ROC outside ``rocs``. The result
+    is what ``unprotect`` takes as ``roc``. Raises Malformed when an argument does not fit.
+    """
+    packets = Packets.read(candidate.context, as_octets(octets), start, length, rtcp=False)
+    sizes = np.asarray(length, np.int64)
+    found: dict[int, int] = {}
+    for which in packets.streams():
+        for at in which[:tries].tolist():
+            first = int(packets.start[at])
+            roc = candidate.find_roc(packets.octets[first : first + int(sizes[at])].tobytes(), rocs)
+            if roc is not None:
+                seq, first_seq = int(packets.number[at]), int(packets.number[which[0]])
+                found[int(packets.ssrc[at])] = guess_roc(seq, roc, first_seq)
+                break
+    return found
 
 
 def _decide(
