@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from imslab.ims.cx import Answer, Request
@@ -57,22 +58,26 @@ class Tap:
         self._media_left = most_media
         self._senders: set[Endpoint] = set()
         self._hss = (hss, diameter.PORT)
-        self._noted: list[Callable[[], None]] = []
+        self._noted: list[tuple[float, Callable[[], None]]] = []
         self._diameter: set[tuple[str, int]] = set()
         self._identifier = 0
         import_module("diameter.message")  # a third of a second that no login should seem to take
 
-    def datagram(self, source: Address, destination: Address, octets: bytes) -> None:
-        """Record one SIP message over UDP."""
-        self._note(self.writer.udp, self.clock(), source[:2], destination[:2], octets)
+    def datagram(
+        self, source: Address, destination: Address, octets: bytes, *, at: float | None = None
+    ) -> None:
+        """Record one SIP message over UDP, seen now or, by somebody else, ``at`` epoch seconds."""
+        self._note(self.writer.udp, self.clock() if at is None else at, source[:2], destination[:2], octets)
 
     def opened(self, client: Address, server: Address) -> None:
         """Record a new TCP connection."""
         self._note(self.writer.tcp_open, self.clock(), client[:2], server[:2])
 
-    def stream(self, source: Address, destination: Address, octets: bytes) -> None:
-        """Record octets on a TCP connection, as they stood on the wire."""
-        self._note(self.writer.tcp, self.clock(), source[:2], destination[:2], octets)
+    def stream(
+        self, source: Address, destination: Address, octets: bytes, *, at: float | None = None
+    ) -> None:
+        """Record octets on a TCP connection, as they stood on the wire; ``at`` as in ``datagram``."""
+        self._note(self.writer.tcp, self.clock() if at is None else at, source[:2], destination[:2], octets)
 
     def closed(self, source: Address, destination: Address) -> None:
         """Record the end of a TCP connection."""
@@ -101,7 +106,7 @@ class Tap:
 
     def card(self, terminal: str, card: str, exchange: Exchange) -> None:
         """Record what a terminal and its card said."""
-        self._note(self._write_exchange, terminal, card, exchange)
+        self._note(self._write_exchange, exchange.at, terminal, card, exchange)
 
     def reset(self, terminal: str, card: str, atr: bytes) -> None:
         """Record an answer to reset."""
@@ -109,27 +114,27 @@ class Tap:
 
     def asked(self, scscf: Address, request: Request, answer: Answer, asked: float, answered: float) -> None:
         """Record one question to the HSS, asked and answered at these times."""
-        self._note(self._write_cx, scscf, request, answer, asked, answered)
+        self._note(self._write_cx, asked, answered, scscf, request, answer)
 
     def flush(self) -> None:
         """Write what was noted, in the order in which it happened."""
         noted, self._noted = self._noted, []
-        for write in noted:
+        for _, write in sorted(noted, key=itemgetter(0)):  # what somebody else saw is told a little later
             write()
         self.writer.flush()
 
-    def _note(self, write: Callable[..., None], *arguments: Any) -> None:
-        self._noted.append(partial(write, *arguments))
+    def _note(self, write: Callable[..., None], at: float, *arguments: Any) -> None:
+        self._noted.append((at, partial(write, at, *arguments)))
 
-    def _write_exchange(self, terminal: str, card: str, exchange: Exchange) -> None:
+    def _write_exchange(self, at: float, terminal: str, card: str, exchange: Exchange) -> None:
         payloads = gsmtap.encode_exchange(exchange.command, exchange.response)
-        self.writer.apdu(exchange.at, exchange.seconds, terminal, card, payloads)
+        self.writer.apdu(at, exchange.seconds, terminal, card, payloads)
 
     def _write_reset(self, at: float, terminal: str, card: str, atr: bytes) -> None:
         self.writer.apdu(at, 0.0, terminal, card, [gsmtap.encode_atr(atr)])
 
     def _write_cx(
-        self, scscf: Address, request: Request, answer: Answer, asked: float, answered: float
+        self, asked: float, answered: float, scscf: Address, request: Request, answer: Answer
     ) -> None:
         client = (scscf.host, _CX_CLIENT_PORT)
         if client not in self._diameter:
