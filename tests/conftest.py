@@ -17,7 +17,11 @@ COMPONENTS = {
     "pcscd": (("pcscd",), "pcscd vsmartcard-vpcd"),
     "eapol_test": (("eapol_test",), "eapoltest"),
     "hostapd": (("hostapd",), "hostapd"),
-    "kamailio": (("kamailio",), "kamailio kamailio-ims-modules"),
+    "kamailio": (
+        ("kamailio",),
+        "kamailio kamailio-ims-modules kamailio-presence-modules kamailio-websocket-modules"
+        " kamailio-tls-modules kamailio-extra-modules",
+    ),
     "jupyter": (("jupyter",), "python3-venv  (then: make test)"),
     "git": (("git",), "git"),
     "make": (("make",), "make"),
