@@ -67,7 +67,10 @@ def test_a_changed_octet_gives_a_copy_or_malformed(at: int, value: int) -> None:
     try:
         Copy.parse(WHOLE[:at] + bytes((value,)) + WHOLE[at + 1 :])
     except Malformed as error:
-        assert str(error)
+        problem = str(error)
+    else:
+        problem = "none"
+    assert problem
 
 
 async def test_a_listener_hands_on_copies_and_counts_the_rest() -> None:
