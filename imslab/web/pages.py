@@ -52,6 +52,7 @@ class Pages:
         self._deeds = deeds or {}
         # Read once: what is served is what was there at the start, and no path leads out of the folder.
         self._files = {path.name: path.read_bytes() for path in CLIENT.iterdir() if path.suffix in _TYPES}
+        self._folders = [[], *([name] for name in settings)]
 
     def __call__(self, request: Request, now: float) -> Response:
         """Return the response to one request."""
@@ -69,17 +70,19 @@ class Pages:
         return response
 
     def _get(self, path: str) -> Response:
-        first, _, second = path.strip("/").partition("/")
-        if first == "client" and second in self._files:
-            return self._answer(self._files[second], _TYPES[Path(second).suffix])
-        if first == "health":
-            return self._answer_health(second)
-        if first in self._settings and second == "settings.json":
-            return self._answer(json.dumps(self._settings[first]()).encode(), _JSON)
-        if first in self._settings and not second:
-            return self._answer(self._files["index.html"], _TYPES[".html"])
-        if not first:
-            return self._answer(self._front(), _TYPES[".html"])
+        match path.strip("/").split("/"):
+            case [""]:
+                return self._answer(self._front(), _TYPES[".html"])
+            case ["health"]:
+                return self._answer(self._health_page(), _TYPES[".html"])
+            case ["health.json"]:
+                return self._answer(json.dumps(self._health()).encode(), _JSON)
+            case [name] if name in self._settings:
+                return self._answer(self._page(name), _TYPES[".html"])
+            case [name, "settings.json"] if name in self._settings:
+                return self._answer(json.dumps(self._settings[name]()).encode(), _JSON)
+            case [*above, "client", file] if file in self._files and above in self._folders:
+                return self._answer(self._files[file], _TYPES[Path(file).suffix])
         return text_response(404, "There is no such page.\n", _SAFE)
 
     def _answer(self, body: bytes, kind: str) -> Response:
@@ -90,6 +93,10 @@ class Pages:
             *_SAFE,
         )
         return Response(200, headers=headers, body=body)
+
+    def _page(self, name: str) -> bytes:
+        """Return the page; the client's files lie below its own path: so a trace tells whose they are."""
+        return self._files["index.html"].replace(b'"/client/', f'"/{name}/client/'.encode())
 
     def _policy(self) -> str:
         """Own scripts, styles and pictures; WebSockets to the P-CSCF and the bridges; nothing else."""
@@ -104,18 +111,12 @@ class Pages:
         body = f'<h1>imslab</h1><p>Whose phone?</p><ul>{links}</ul><p><a href="/health">Health</a></p>'
         return _document("imslab demo", body)
 
-    def _answer_health(self, second: str) -> Response:
-        state = self._health()
-        if second == "health.json":
-            return self._answer(json.dumps(state).encode(), _JSON)
-        if second:
-            return text_response(404, "There is no such page.\n", _SAFE)
+    def _health_page(self) -> bytes:
         rows = "".join(
-            f"<dt>{escape(name)}</dt><dd>{escape(_words(value))}</dd>" for name, value in state.items()
+            f"<dt>{escape(name)}</dt><dd>{escape(_words(value))}</dd>"
+            for name, value in self._health().items()
         )
-        return self._answer(
-            _document("Health", f"<h1>Health</h1><dl>{rows}</dl>", refresh=5), _TYPES[".html"]
-        )
+        return _document("Health", f"<h1>Health</h1><dl>{rows}</dl>", refresh=5)
 
 
 def _document(title: str, body: str, refresh: int = 0) -> bytes:

@@ -29,11 +29,14 @@ class DemoTap(Tap):
         """Note a new connection; it is written when its first octets say whose it is."""
         self._waiting[client] = server
 
-    def stream(self, source: Address, destination: Address, octets: bytes) -> None:
+    def stream(
+        self, source: Address, destination: Address, octets: bytes, *, at: float | None = None
+    ) -> None:
         """Record octets on a TCP connection."""
         if source in self._waiting or source in self._known:
             self._recognise(source, self._waiting.get(source, destination), octets)
-        super().stream(self._known.get(source, source), self._known.get(destination, destination), octets)
+        shown, to = self._known.get(source, source), self._known.get(destination, destination)
+        super().stream(shown, to, octets, at=at)
 
     def closed(self, source: Address, destination: Address) -> None:
         """Record the end of a connection; one that never said anything is left out."""

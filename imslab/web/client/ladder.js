@@ -16,13 +16,14 @@ export class Ladder {
   add({ kind, direction = "", label, detail = "", parts = [], text = "", at = Date.now() }) {
     this.start ??= at;
     const row = element("li", { className: `row ${kind} ${direction}` });
-    const head = element(text || parts.length ? "summary" : "div", { className: "head" });
+    const head = element(text ? "summary" : "div", { className: "head" });
     head.append(
       element("span", { className: "time", textContent: seconds(at - this.start) }),
       element("span", { className: "visually-hidden", textContent: `${spoken(kind, direction)}: ` }),
       arrow(label, detail),
     );
-    row.append(...(text || parts.length ? [folded(head, parts, text)] : [head]));
+    row.append(text ? folded(head, text) : head);
+    if (parts.length) row.append(strip(parts));
     const follow = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 80;
     this.list.append(row);
     while (this.list.children.length > MOST) this.list.firstElementChild.remove();
@@ -50,11 +51,9 @@ export function strip(parts) {
   return box;
 }
 
-function folded(head, parts, text) {
-  const details = element("details", { open: parts.length > 0 });
-  details.append(head);
-  if (parts.length) details.append(strip(parts));
-  if (text) details.append(element("pre", { textContent: text, tabIndex: 0 }));
+function folded(head, text) {
+  const details = element("details", {});
+  details.append(head, element("pre", { textContent: text, tabIndex: 0 }));
   return details;
 }
 
