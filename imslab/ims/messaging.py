@@ -56,8 +56,8 @@ class Messaging:
 
 
 def said(response: Message) -> str:
-    """Return what a response says in words: its phrase, and the text of a Warning (RFC 3261, 20.43)."""
-    phrase = response.reason or str(response.status)
+    """Return what a response says in words: status, phrase, and the text of a Warning (RFC 3261, 20.43)."""
+    phrase = f"{response.status} {response.reason}".rstrip()
     _, _, warning = (response.get("Warning") or "").partition('"')
     text = warning.rpartition('"')[0]
     return f"{phrase}: {text}" if text else phrase

@@ -85,7 +85,7 @@ class Node(ABC):
         """Tell whether a WebSocket with this Origin may open; a node that is no server admits none."""
         return False
 
-    def closed(self, source: Address) -> None:  # noqa: B027 -- most nodes do not care
+    def closed(self, source: Address, now: float) -> None:  # noqa: B027 -- most nodes do not care
         """Take notice that the connection with ``source`` has ended."""
 
     def unreachable(self, send: "Send", now: float) -> None:

@@ -112,9 +112,10 @@ class Pcscf(Proxy):
         """Tell whether a WebSocket with this Origin may open (RFC 6455, 10.2); no browser, no Origin."""
         return origin is None or origin in self.origins
 
-    def closed(self, source: Address) -> None:
-        """Forget who sat behind a connection that has ended."""
+    def closed(self, source: Address, now: float) -> None:
+        """Forget who sat behind a connection that has ended; what was sent there will not be answered."""
         self.associations.pop(source, None)
+        self._transactions.lost(source, now)
 
     def receive(self, octets: bytes | Message, source: Address, now: float) -> None:
         """Take one SIP message; what is malformed is refused if it can be answered, else dropped."""
@@ -278,6 +279,9 @@ class Pcscf(Proxy):
         if context.source != self.core:
             return self._to_caller(response)
         return self._from_callee(response, context.server.request, branch.destination)
+
+    def _unreached(self, branch: Branch) -> int:
+        return 503 if branch.destination == self.core else 430  # RFC 5626, 5.3: the flow is gone
 
     def _to_caller(self, response: Message) -> Message:
         if response.status in (401, 407):

@@ -104,6 +104,8 @@ class ResponseContext:
 
     def _response(self, branch: Branch, client: Client, response: Message, now: float) -> None:
         status = response.status
+        if client.transaction.failed:
+            response = response.with_status(self.proxy._unreached(branch))
         if status < 200:
             self._provisional(branch, response, now)
         elif status < 300:
@@ -173,6 +175,10 @@ class Proxy(Node):
     def _returning(self, context: ResponseContext, branch: Branch, response: Message) -> Message:
         """Return a response as it goes back, without our Via."""
         return response
+
+    def _unreached(self, branch: Branch) -> int:
+        """Return the status for a request that could not be sent (RFC 3261, 16.9)."""
+        return 503
 
     def _proxied(self, request: Message, source: Address, now: float) -> None:
         """Take a request that is not for this node; its faults are answered."""

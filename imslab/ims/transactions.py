@@ -232,6 +232,11 @@ class Transactions:
             if client is not None:
                 client.unreachable(now)
 
+    def lost(self, peer: Address, now: float) -> None:
+        """Take notice that a connection has ended: who is behind it will answer nothing any more."""
+        for client in [client for client in self.clients.values() if client.peer == peer]:
+            client.unreachable(now)
+
     def _serve(self, request: Message, source: Address, now: float, key: object) -> Server:
         machine: InviteServer | NonInviteServer
         if request.method == "INVITE":

@@ -174,6 +174,7 @@ class Ue(UserAgent):
         """End every call here and now: nothing can be sent any more."""
         for call in list(self.calls):
             call.over(Ending(None, reason, "network"), now)
+        self.calls = []
 
     def _must_be_registered(self) -> None:
         if self.registered is None:
@@ -199,8 +200,10 @@ class Ue(UserAgent):
             self._broken(error, message, 400, source, now)
         self.calls = [call for call in self.calls if call.ending is None]
 
-    def closed(self, source: Address) -> None:
-        """Take notice that the connection with the P-CSCF has ended."""
+    def closed(self, source: Address, now: float) -> None:
+        """End what hangs on the connection with the P-CSCF: it is gone, and its calls with it."""
+        self.transactions.lost(self.proxy, now)
+        self.abandon(f"the connection with {self.proxy} is gone", now)
 
     def _broken(
         self, error: Malformed, message: Message | None, status: int, source: Address, now: float

@@ -2,19 +2,24 @@
 
 import asyncio
 import os
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol, TypeVar
 
-from imslab.errors import ImslabError, NetworkError, RegistrationFailed
+from imslab.errors import CallFailed, ImslabError, NetworkError, RegistrationFailed
 from imslab.ims import Address, Node, Ue
+from imslab.ims.call import Call, Times
+from imslab.ims.indications import Delivered, Ending, Incoming, Indication, Text
 from imslab.ims.node import Event, RandomSource
 from imslab.ims.requests import Identity
 from imslab.ims.ue import EXPIRES, CardAnswer, Registered, State
+from imslab.net.call import Handler, Media, TerminalCall, bounded
 from imslab.net.drive import Driver
 from imslab.net.stream import StreamWire, TcpConnection
 from imslab.net.tap import Clock, Tap
 from imslab.net.udp import UdpWire
 from imslab.net.websocket import WebSocketConnection, open_websocket
+
+T = TypeVar("T")
 
 _PATIENCE = 40.0  # seconds; the transaction gives up after 32
 
@@ -33,6 +38,10 @@ class Terminal:
     ``card``        answers AUTHENTICATE; ``slow`` when it is a real one, which must not block the loop
     ``after_card``  called after each answer of the card, for the trace
     ``origin``      the web origin that a WebSocket handshake names
+    ``times``       how long calls wait
+    ``on_call``     awaited with each call that comes in: it rings, and answers or refuses; without one every
+                    call gets 480
+    ``on_message``  called with each pager message
     """
 
     def __init__(
@@ -51,16 +60,24 @@ class Terminal:
         tap: Tap | None = None,
         on_event: Callable[[Event], None] | None = None,
         after_card: Callable[[], None] | None = None,
+        times: Times | None = None,
+        on_call: Handler | None = None,
+        on_message: Callable[[Text], None] | None = None,
     ) -> None:
         self.identity, self.proxy, self.host = identity, proxy, host
         self._card, self._slow, self._after_card = card, slow, after_card
         self._algorithm, self._expires, self._origin, self._random = algorithm, expires, origin, random
         self.clock = clock or Clock()
+        self.on_call, self.on_message = on_call, on_message
+        self._times = times
+        self.calls: list[TerminalCall] = []
+        self._delivering: dict[str, asyncio.Future[Delivered]] = {}
         self._driver = Driver(self.clock, tap, on_event=on_event, after=self._after)
         self.ue: Ue | None = None
         self._stream: StreamWire | None = None
         self._waiting: asyncio.Future[None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._lasting: set[asyncio.Task[Any]] = set()  # the event loop lets go of a task that nobody holds
 
     async def open(self) -> None:
         """Open the socket towards the P-CSCF; NetworkError when that fails."""
@@ -112,12 +129,125 @@ class Terminal:
             await asyncio.sleep(0.02)
         return dict(ue.reginfo)
 
+    # -- calls and messages -----------------------------------------------------------------
+
+    async def call(self, target: str, media: Media) -> TerminalCall:
+        """Call ``target``, a SIP or tel URI, and return the call when it is answered.
+
+        Raises CallFailed, with the status and what to do, when it is not; what media raise; the media are
+        closed then. To give up is to cancel the task that waits here.
+        """
+        call = await self.invite(target, media)
+        await call.set_up()
+        return call
+
+    async def invite(self, target: str, media: Media) -> TerminalCall:
+        """Send an INVITE and return the call at once: ``await call.ringing()``, ``await call.set_up()``."""
+        ue = await self._ready()
+        try:
+            machine = ue.invite(target, await bounded(media.offer(), "no offer"), self.clock())
+        except BaseException:
+            await media.close()
+            raise
+        call = TerminalCall(self, machine, media)
+        self.calls.append(call)
+        self.step()
+        return call
+
+    async def message(self, target: str, text: str) -> None:
+        """Send a pager message, and return when it has arrived; CallFailed when it has not."""
+        ue = await self._ready()
+        id_ = ue.message(target, text, self.clock())
+        self._delivering[id_] = asyncio.get_running_loop().create_future()
+        self.step()
+        try:
+            delivered = await self._delivering[id_]
+        finally:
+            del self._delivering[id_]
+        if not 200 <= delivered.status < 300:
+            raise CallFailed(f"the message was not delivered: {delivered.reason}", status=delivered.status)
+
+    async def aclose(self) -> None:
+        """Hang up every call, wait for the end of their media, and close the socket."""
+        await asyncio.gather(*(call.hang_up() for call in list(self.calls)))
+        self.close()
+
     def close(self) -> None:
-        """Close the socket; a registration is left to run out."""
+        """Close the socket; calls end here and now, a registration is left to run out.
+
+        The media of those calls are closed by tasks that the event loop still has to run: see ``aclose``.
+        """
+        if self.ue is not None and self.calls:
+            for call in self.calls:
+                self.ue.hang_up(call._machine, self.clock())
+            self._driver.step(self.ue)
+            self.ue.abandon("the terminal was closed", self.clock())
+            self._told(self.ue)
         for task in self._tasks:
             task.cancel()
         self._driver.close()
         self.ue, self._stream = None, None
+
+    # -- what a call needs --------------------------------------------------------------------
+
+    def ue_of(self, call: TerminalCall) -> Ue:
+        """Return the machine that ``call`` belongs to; CallFailed when the terminal was closed."""
+        if self.ue is None:
+            raise CallFailed("the terminal was closed", status=None)
+        return self.ue
+
+    def step(self) -> None:
+        """Carry what the machine wants sent."""
+        if self.ue is not None:
+            self._driver.step(self.ue)
+
+    def start(self, work: Coroutine[Any, Any, T], *, lasts: bool = False) -> "asyncio.Task[T]":
+        """Let ``work`` run until it ends, or, unless it ``lasts``, until the terminal is closed."""
+        task = asyncio.ensure_future(work)
+        tasks = self._lasting if lasts else self._tasks
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        return task
+
+    def give_up(self, machine: Call, ending: Ending) -> None:
+        """End a call whose peer does not answer any more."""
+        machine.over(ending, self.clock())
+        self.step()
+
+    def _told(self, ue: Ue) -> None:
+        for indication in ue.indications():
+            self._indicated(indication)
+
+    def _indicated(self, indication: Indication) -> None:
+        if isinstance(indication, Text):
+            if self.on_message is not None:
+                self.on_message(indication)
+        elif isinstance(indication, Delivered):
+            waiting = self._delivering.get(indication.id)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(indication)
+        elif isinstance(indication, Incoming):
+            call = TerminalCall(self, indication.call, None, indication.offer)
+            self.calls.append(call)
+            call.handler = self.start(self._handle(call))
+        else:
+            for call in [call for call in self.calls if call._machine is indication.call]:
+                call.take(indication)
+            self.calls = [call for call in self.calls if call.ending is None]
+
+    async def _handle(self, call: TerminalCall) -> None:
+        """Let the owner decide about a call that came in; what is not decided is refused."""
+        why = "nobody is there to answer"
+        status = 480
+        try:
+            if self.on_call is not None:
+                await self.on_call(call)
+        except Exception as error:
+            why, status = str(error), 500
+        call.handler = None
+        if call.ending is None and call.media is None:
+            self._driver.note(Event(self.clock(), Ue.name, "call refused", call.peer, why))
+            await call.refuse(status)
 
     async def _ready(self) -> Ue:
         if self._stream is not None and not self._stream.connections:
@@ -135,6 +265,7 @@ class Terminal:
             random=self._random,
             algorithm=self._algorithm,
             expires=self._expires,
+            times=self._times,
         )
         self._driver.add(ue)
         return ue
@@ -155,18 +286,16 @@ class Terminal:
             raise ue.failure
 
     def _after(self, node: Node) -> None:
-        """Look, after each step, whether the card is wanted or the procedure has ended."""
+        """Look, after each step, whether the card is wanted, and what there is to tell."""
         assert isinstance(node, Ue)
-        if (request := node.card_request()) is not None:
+        while (request := node.card_request()) is not None:
             if self._slow:
-                task = asyncio.ensure_future(self._ask_slow_card(node, request.rand, request.autn))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self.start(self._ask_slow_card(node, request.rand, request.autn))
             else:
                 self._answered(node, self._ask_card(request.rand, request.autn))
-        elif node.state in (State.REGISTERING, State.LEAVING):
-            return
-        elif self._waiting is not None and not self._waiting.done():
+        self._told(node)
+        settled = node.state not in (State.REGISTERING, State.LEAVING)
+        if settled and self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
     async def _ask_slow_card(self, ue: Ue, rand: bytes, autn: bytes) -> None:

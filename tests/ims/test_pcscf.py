@@ -91,7 +91,7 @@ def test_a_closed_connection_ends_the_association(make):
     lab.ue.register(lab.network.now)
     lab.network.run()
     assert lab.ue.address in lab.pcscf.associations
-    lab.pcscf.closed(lab.ue.address)
+    lab.pcscf.closed(lab.ue.address, lab.network.now)
     assert lab.pcscf.associations == {}
 
 
