@@ -12,6 +12,7 @@ from imslab.charts.bits import bits, flipped
 from imslab.charts.chain import chain
 from imslab.charts.intervals import intervals
 from imslab.charts.ladder import ladder
+from imslab.charts.milestones import milestones
 from imslab.charts.octets import octets
 from imslab.charts.picture import Picture
 from imslab.charts.sequence import sqn_array
@@ -26,6 +27,7 @@ __all__ = [
     "flipped",
     "intervals",
     "ladder",
+    "milestones",
     "octets",
     "spread",
     "sqn_array",
