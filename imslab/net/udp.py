@@ -26,15 +26,7 @@ class UdpWire(asyncio.DatagramProtocol):
     @classmethod
     async def bind(cls, driver: Driver, host: str, port: int) -> "UdpWire":
         """Open the socket at ``host``:``port`` (0: any free port); NetworkError when that is not possible."""
-        loop = asyncio.get_running_loop()
-        # Bound here and not by the loop: uvloop does not tell why an address cannot be used.
-        sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
-        try:
-            sock.setblocking(False)
-            sock.bind((host, port))
-        except OSError as error:
-            sock.close()
-            raise cannot_bind(error, host, port, "UDP") from None
+        loop, sock = asyncio.get_running_loop(), bound_socket(host, port)
         _, wire = await loop.create_datagram_endpoint(lambda: cls(driver), sock=sock)
         return wire
 
@@ -79,6 +71,19 @@ class UdpWire(asyncio.DatagramProtocol):
         if self._transport is not None:
             self._transport.close()
             self._transport = None
+
+
+def bound_socket(host: str, port: int) -> socket.socket:
+    """Return a UDP socket at ``host``:``port`` (0: any free port); NetworkError when that is not possible."""
+    # Bound here and not by the loop: uvloop does not tell why an address cannot be used.
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        sock.setblocking(False)
+        sock.bind((host, port))
+    except OSError as error:
+        sock.close()
+        raise cannot_bind(error, host, port, "UDP") from None
+    return sock
 
 
 def cannot_bind(error: OSError, host: str, port: int, transport: str) -> NetworkError:
