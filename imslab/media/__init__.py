@@ -4,8 +4,9 @@ Importing this loads neither aiortc nor PyAV; making an endpoint does.
 """
 
 from imslab.media.endpoint import Endpoint, Moments
+from imslab.media.rtp import RtpEndpoint
 from imslab.media.sound import Sound, pitch
 from imslab.media.statistics import StreamStatistics
 from imslab.media.webrtc import WebRtcEndpoint
 
-__all__ = ["Endpoint", "Moments", "Sound", "StreamStatistics", "WebRtcEndpoint", "pitch"]
+__all__ = ["Endpoint", "Moments", "RtpEndpoint", "Sound", "StreamStatistics", "WebRtcEndpoint", "pitch"]

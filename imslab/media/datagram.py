@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from imslab.errors import NetworkError
 from imslab.net.packet import Endpoint
-from imslab.net.udp import cannot_bind
+from imslab.net.udp import bound_socket
 
 _TRIES = 50  # of finding two ports side by side
 
@@ -55,11 +55,11 @@ class Socket(asyncio.DatagramProtocol):
 async def bind_pair(host: str, rtp: Received, rtcp: Received) -> tuple[Socket, Socket]:
     """Open an even port of ``host`` for RTP and the next one for RTCP; NetworkError when there are none."""
     for _ in range(_TRIES):
-        even = _bind(host, 0)
+        even = bound_socket(host, 0)
         port = even.getsockname()[1]
         if port % 2 == 0:
             try:
-                odd = _bind(host, port + 1)
+                odd = bound_socket(host, port + 1)
             except NetworkError:
                 even.close()
                 continue
@@ -72,14 +72,3 @@ async def _serve(sock: socket.socket, receive: Received) -> Socket:
     loop = asyncio.get_running_loop()
     _, protocol = await loop.create_datagram_endpoint(lambda: Socket(receive), sock=sock)
     return protocol
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
-    try:
-        sock.setblocking(False)
-        sock.bind((host, port))
-    except OSError as error:
-        sock.close()
-        raise cannot_bind(error, host, port, "UDP") from None
-    return sock

@@ -47,5 +47,6 @@ def _context(name: str, mode: str) -> Any:
 
     context: Any = CodecContext.create(name, mode)  # type: ignore[call-overload]
     context.sample_rate, context.layout, context.format = RATE, "mono", "s16"
-    context.time_base = Fraction(1, RATE)
+    if mode == "w":
+        context.time_base = Fraction(1, RATE)
     return context
