@@ -62,7 +62,7 @@ class Sealed:
         return cls(rtp.rtcp_ssrc(packet), index, packet[:cut], packet[cut:end], word, tag)
 
     def open(self, context: Context, index: int) -> bytes:
-        """Return the packet in clear, if this is its index; raise AuthenticationFailed when its tag is wrong."""
+        """Return the packet in clear if this is its index; AuthenticationFailed when the tag is wrong."""
         rtcp = bool(self.word)
         word = self.word or context.word(index)
         cipher = context.cipher(rtcp, index)
