@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import imslab
-from imslab.cli import card, card_write, core, doctor, explain, lab
+from imslab.cli import card, card_write, core, demo, doctor, explain, lab
 
 app = typer.Typer(
     name="imslab",
@@ -43,6 +43,7 @@ app.command(
     epilog="Example: imslab explain --algorithm AKAv2-MD5 --nonce ... --response ... --k @k --opc @opc",
 )(explain.explain)
 app.command("core", epilog="Example: imslab core --port 5060 --profile data/profiles/alice.json")(core.core)
+app.command("demo", epilog="Example: imslab demo --trace demo.pcapng")(demo.demo)
 card.app.command(
     "write", epilog="Example: imslab card write --profile data/profiles/bob.json --adm @adm.txt"
 )(card_write.write)

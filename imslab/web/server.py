@@ -8,15 +8,16 @@ has a card of its own, in a reader of its own, behind a bridge of its own.
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, BinaryIO
 
 from imslab.data import profile_path
-from imslab.errors import ImslabError
+from imslab.errors import ImslabError, NetworkError
 from imslab.ims.node import Event, RandomSource
 from imslab.ims.scscf import Policy
 from imslab.net.core import Core
 from imslab.net.http import HttpServer
 from imslab.net.tap import Clock
+from imslab.net.trace import TraceWriter
 from imslab.uicc import Card, Exchange, IsimClient, Profile
 from imslab.uicc.access import lab_rules
 from imslab.uicc.ota import deliver
@@ -32,9 +33,10 @@ from imslab.web.slot import ReaderSlot, Slot, SoftwareSlot
 from imslab.web.tap import DemoTap
 
 HOST, PORT = "127.0.0.1", 8080
-COLUMNS = {"alice": "127.0.0.11", "bob": "127.0.0.12", "carol": "127.0.0.13"}  # of the browsers, in the trace
-_CARDS = 100  # what a card's address is beyond its owner's: 127.0.0.111 is alice's card
-_CORE, _SCSCF, _HSS = "127.0.0.21", "127.0.0.31", "127.0.0.41"
+# The last octet of each node's address; a browser and its card have theirs in the trace only.
+_PCSCF, _SCSCF, _HSS, _BROWSER, _CARD = 21, 31, 41, 11, 111
+_BLOCKS = 50  # networks side by side on one machine: 127.0.0.x, 127.0.1.x, ...
+_PROVENANCE = "imslab demo: live, pages of a browser, bridges to software cards, the embedded core"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +58,13 @@ class Demo:
     """Everything that the browser demo needs, in this process; ``start`` it and ``close`` it.
 
     ``subscribers``  names of profiles in data/profiles; each gets a page, a software card and a bridge
-    ``reader``       a part of a PC/SC reader's name: the card there is the first subscriber's
+    ``reader``       a part of a PC/SC reader's name, or "auto": the first subscriber's card is there
+    ``profile``      what the HSS knows of that card; by default what it knows of the software card
     ``core``         the WebSocket of another P-CSCF (ws:// or wss://); then there is no core here
     ``tls``          the page over https and SIP over wss, with a certificate made now
-    ``host``         where the page is served; another than 127.0.0.1 needs ``tls``
+    ``host``         where the page is served; beyond 127.0.0.1 a browser wants ``tls``
     ``mode``         what the bridges let a page do: "transmit" or "answer"
+    ``trace``        a binary file that gets everything as pcapng; ``flush`` writes what is there
     ``on_code``      called with a subscriber's name and each pairing code of its bridge
     """
 
@@ -71,27 +75,27 @@ class Demo:
         host: str = HOST,
         ports: Ports = Ports(),
         reader: str | None = None,
+        profile: Profile | None = None,
         core: str | None = None,
-        core_host: str = _CORE,
         tls: bool = False,
         mode: str = TRANSMIT,
         policy: Policy | None = None,
         random: RandomSource = os.urandom,
         clock: Clock | None = None,
-        tap: DemoTap | None = None,
+        trace: BinaryIO | None = None,
         on_code: Callable[[str, str], None] | None = None,
         on_event: Callable[[Event | Entry], None] | None = None,
     ) -> None:
         self.clock = clock or Clock()
-        self.host, self.ports, self.mode, self.tap = host, ports, mode, tap
-        # A browser that was told to believe this certificate believes it for this host, and no other.
-        self._core_host = host if tls else core_host
-        self._other_core, self._policy = core, policy
-        self._random, self._on_code, self._on_event = random, on_code, on_event
+        self.host, self.ports, self.mode = host, ports, mode
+        self._other_core, self._policy, self._random = core, policy, random
+        self._trace, self._on_code, self._on_event = trace, on_code, on_event
         self.certificate: Certificate | None = make([host, "localhost"]) if tls else None
-        self.people = {
-            name: Person(self, name, reader if not n else None) for n, name in enumerate(subscribers)
-        }
+        self.people = {name: Person(self, name, number) for number, name in enumerate(subscribers)}
+        first = next(iter(self.people.values()))
+        first.reader, first.profile = reader, profile or first.profile
+        self.block = 0
+        self.tap: DemoTap | None = None
         self.core: Core | None = None
         self.web: HttpServer | None = None
 
@@ -133,24 +137,39 @@ class Demo:
         settings = {name: person.settings for name, person in self.people.items()}
         pages = Pages(settings, connect=self._connect, hosts=self._hosts, health=self.health)
         tls = self.certificate.context() if self.certificate else None
+        columns: dict[str, str] = {}
+        if self._trace is not None:
+            writer = TraceWriter(self._trace, comment=_PROVENANCE)
+            self.tap = DemoTap(writer, self.clock, columns=columns)
         web = HttpServer(pages, host=self.host, port=self.ports.web, clock=self.clock, tap=self.tap, tls=tls)
         await web.start()
         self.web = web
         if self._other_core is None:
-            await self.start_core()
+            await self._take_block()
+        columns |= {name: person.host for name, person in self.people.items()}
         for number, person in enumerate(self.people.values()):
-            port = self.ports.bridge and self.ports.bridge + number
-            await person.start(port)
+            await person.start(self.ports.bridge and self.ports.bridge + number)
         self._name_columns()
+
+    async def _take_block(self) -> None:
+        """Start the core at the first addresses where no other network of the lab stands."""
+        for self.block in range(_BLOCKS):
+            try:
+                await self.start_core()
+                return
+            except NetworkError as error:
+                taken = error
+        raise taken
 
     async def start_core(self) -> None:
         """Start the embedded core, at the ports that it had before if it had any."""
         ports = self.core.addresses if self.core else {}
         core = Core(
-            host=self._core_host,
+            # A browser that was told to believe a certificate believes it for one host, and no other.
+            host=self.host if self.certificate else self._address(_PCSCF),
             port=ports["UDP"].port if ports else self.ports.sip,
             websocket_port=ports["WS"].port if ports else self.ports.websocket,
-            scscf=_SCSCF,
+            scscf=self._address(_SCSCF),
             policy=self._policy,
             origins=(self.origin,),
             random=self._random,
@@ -159,9 +178,18 @@ class Demo:
             on_event=self._on_event,
             tls=self.certificate.context() if self.certificate else None,
         )
-        await core.start()
+        try:
+            await core.start()
+        except NetworkError:
+            core.close()
+            raise
         core.add(person.profile for person in self.people.values())
         self.core = core
+
+    def flush(self) -> None:
+        """Write into the trace what has passed so far."""
+        if self.tap is not None:
+            self.tap.flush()
 
     async def close(self) -> None:
         """Close everything; a demo can be closed twice."""
@@ -171,8 +199,7 @@ class Demo:
             self.core.close()
         if self.web is not None:
             self.web.close()
-        if self.tap is not None:
-            self.tap.flush()
+        self.flush()
 
     async def __aenter__(self) -> "Demo":
         await self.start()
@@ -204,7 +231,7 @@ class Demo:
     def contacts(self, name: str) -> list[dict[str, str]]:
         """Return whom a subscriber can call: the others."""
         return [
-            {"name": other, "uri": person.profile.impu[0], "about": person.profile.impu[-1]}
+            {"name": other, "uri": person.profile.impu[0], "about": person.number}
             for other, person in self.people.items()
             if other != name
         ]
@@ -217,25 +244,27 @@ class Demo:
         port = self.web.address.port if self.web else 0
         return [f"{self.host}:{port}"]
 
+    def _address(self, last: int) -> str:
+        return f"127.0.{self.block}.{last}"
+
     def _name_columns(self) -> None:
         if self.tap is None:
             return
-        names = {_CORE: "p-cscf", _SCSCF: "s-cscf", _HSS: "hss", self.host: "web server"}
+        names = {_PCSCF: "p-cscf", _SCSCF: "s-cscf", _HSS: "hss"}
+        addresses = {self._address(last): name for last, name in names.items()} | {self.host: "web server"}
         for person in self.people.values():
-            names |= {person.host: person.name, person.card_host: f"{person.name}'s card"}
-        for address, name in names.items():
+            addresses |= {person.host: person.name, person.card_host: f"{person.name}'s card"}
+        for address, name in addresses.items():
             self.tap.writer.name(address, name)
 
 
 class Person:
     """One subscriber of the demo: a profile, a card in a slot, and the bridge to it."""
 
-    def __init__(self, demo: Demo, name: str, reader: str | None) -> None:
-        self.name, self._demo = name, demo
+    def __init__(self, demo: Demo, name: str, position: int) -> None:
+        self.name, self._demo, self._position = name, demo, position
+        self.reader: str | None = None
         self.profile = Profile.load(profile_path(name))
-        self.host = COLUMNS.get(name, "127.0.0.19")
-        self.card_host = f"{self.host.rpartition('.')[0]}.{int(self.host.rpartition('.')[2]) + _CARDS}"
-        self._reader = reader
         self._pairing = Pairing(random=demo._random)
         self.slot: Slot
         self.bridge: Bridge
@@ -243,18 +272,34 @@ class Person:
     @property
     def is_software(self) -> bool:
         """Whether the card is a software card."""
-        return self._reader is None
+        return self.reader is None
+
+    @property
+    def host(self) -> str:
+        """The address that this subscriber's browser has in the trace."""
+        return self._demo._address(_BROWSER + self._position)
+
+    @property
+    def card_host(self) -> str:
+        """The address that the card has in the trace."""
+        return self._demo._address(_CARD + self._position)
+
+    @property
+    def number(self) -> str:
+        """The telephone number, or else the address."""
+        tel = [impu for impu in self.profile.impu if impu.startswith("tel:")]
+        return tel[0].removeprefix("tel:") if tel else self.profile.impu[0]
 
     async def start(self, port: int) -> None:
         """Put the card in, and start the bridge."""
         rules = lab_rules(ISIM_AID, self._demo.origin)
-        if self._reader is None:
+        if self.reader is None:
             # The operator of this lab issues cards that know the address of its page.
             self.slot = SoftwareSlot(
                 f"{self.name}'s reader", Card(replace(self.profile, access=rules), protocol="T=0")
             )
         else:
-            self.slot = ReaderSlot(None if self._reader == "auto" else self._reader)
+            self.slot = ReaderSlot(None if self.reader == "auto" else self.reader)
         element = SecureElement(
             self.slot,
             clock=self._demo.clock,
@@ -325,8 +370,3 @@ class Person:
     def _reset(self, atr: bytes) -> None:
         if self._demo.tap is not None:
             self._demo.tap.reset(self.host, self.card_host, atr)
-
-
-def columns(names: Sequence[str]) -> dict[str, str]:
-    """Return the address of each subscriber's browser in the trace."""
-    return {name: COLUMNS[name] for name in names if name in COLUMNS}

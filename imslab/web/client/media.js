@@ -79,6 +79,6 @@ export async function statistics(connection) {
     codecs: incoming.map(codec).filter(Boolean),
     lost: incoming.reduce((sum, one) => sum + (one.packetsLost ?? 0), 0),
     srtp: transport?.srtpCipher ?? "",
-    dtls: transport?.tlsVersion ?? "",
+    dtls: { FEFD: "1.2", FEFC: "1.3" }[transport?.tlsVersion] ?? "", // RFC 6347 and RFC 9147
   };
 }
