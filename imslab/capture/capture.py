@@ -7,19 +7,23 @@ read when it is first asked for.
 
 from collections.abc import Iterable
 from functools import cached_property
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imslab.capture import calls, streams, transactions
+from imslab.capture import calls, dtmf, streams, transactions
 from imslab.capture.call import Call
+from imslab.capture.dtmf import Key
 from imslab.capture.file import CaptureFile, Source, check_index, read_file
+from imslab.capture.media_keys import KeyText, MediaKeys, media_keys
 from imslab.capture.registration import Registration
 from imslab.capture.registrations import gather
 from imslab.capture.rtcp import Report
 from imslab.capture.sip import SipEvent
 from imslab.capture.streams import RtpStream
+from imslab.capture.stun import StunMessages
 from imslab.capture.unlock import Keyring, Octets, keyring
 from imslab.capture.views import Arrow, picture
 from imslab.capture.whole import Part, Whole
@@ -41,24 +45,37 @@ def open_capture(
     op: Octets | None = None,
     opc: Octets | None = None,
     profile: object = None,
+    srtp: KeyText | Iterable[KeyText] | None = None,
+    keylog: str | PathLike[str] | bytes | None = None,
 ) -> "Capture":
     """Open a capture: a path, its octets, or an open binary file.
 
     ``k`` with ``op`` or ``opc`` (16 octets, as bytes or hex), or ``profile`` (a Profile, the path of
-    one, or a list of these) let it verify what the network and the card said.
+    one, or a list of these) let it verify what the network and the card said. ``srtp`` ("PROFILE:base64"
+    of key and salt, or a list) and ``keylog`` (the path of an NSS key log, or its octets) open SRTP;
+    keys that stand in the capture itself need not be given.
 
     Raises CaptureError when the file is no capture, Malformed for keys of a wrong length. A file that
     is cut or corrupt opens: ``warnings`` says where it ends.
     """
-    return Capture(read_file(source), keyring(k=k, op=op, opc=opc, profile=profile))
+    keys, media = keyring(k=k, op=op, opc=opc, profile=profile), media_keys(srtp=srtp, keylog=keylog)
+    return Capture(read_file(source), keys, media_keys=media)
 
 
 class Capture:
     """A capture, or a part of one (``where``, ``between``)."""
 
-    def __init__(self, file: CaptureFile, keys: Keyring, part: Part | None = None) -> None:
+    def __init__(
+        self,
+        file: CaptureFile,
+        keys: Keyring,
+        part: Part | None = None,
+        *,
+        media_keys: MediaKeys | None = None,
+    ) -> None:
         self.file = file
         self._keys = keys
+        self._media_keys = media_keys
         self._part = part
 
     def __len__(self) -> int:
@@ -122,6 +139,26 @@ class Capture:
     def rtcp(self) -> list[Report]:
         """The RTCP packets, those of a compound one by one."""
         return self._mine(self._whole.rtcp)
+
+    @property
+    def stun(self) -> StunMessages:
+        """The STUN messages, as columns."""
+        messages = self._whole.stun
+        if self._frames is None:
+            return messages
+        return messages.take(self._in_part(self._whole.index.frame[messages.row]))
+
+    @property
+    def unreadable_sip(self) -> list[int]:
+        """The frames of what begins like SIP and gives no message at all."""
+        _ = self._whole.sip
+        return [
+            frame for frame in self._whole.unreadable_sip if self._frames is None or frame in self._frames
+        ]
+
+    def keys_pressed(self, stream: RtpStream) -> list[Key]:
+        """Return the keys that were pressed in a stream (DTMF)."""
+        return dtmf.keys(self._whole.index, stream)
 
     # -- tables ----------------------------------------------------------------------------------
 
@@ -267,13 +304,18 @@ class Capture:
 
     @cached_property
     def _whole(self) -> Whole:
-        return Whole(self.file) if self._part is None else self._part.whole
+        return Whole(self.file, self._media_keys) if self._part is None else self._part.whole
+
+    @property
+    def frames(self) -> NDArray[np.int64] | None:
+        """The frames of this part, in order; None when it is the whole."""
+        return None if self._frames is None else np.array(sorted(self._frames), np.int64)
 
     @property
     def _frames(self) -> frozenset[int] | None:
         return None if self._part is None else self._part.frames
 
-    def _in_part(self, frame: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def _in_part(self, frame: NDArray[Any]) -> NDArray[np.bool_]:
         return np.isin(frame, np.array(sorted(self._frames or ()), np.int64))
 
     def _mine(self, events: list[Any]) -> list[Any]:

@@ -16,6 +16,7 @@ from imslab.capture.index import Column, Mask
 from imslab.capture.jitter import Real, jitter
 from imslab.capture.rtp import RtpPackets, steps
 
+_RARE = 0.05  # the share of steps of a timestamp below which they are chance
 _ENOUGH = 512  # packets that are looked at to learn how a timestamp grows
 
 
@@ -101,12 +102,16 @@ def instants(packets: RtpPackets, counted: Mask) -> Column:
 
 
 def frame_ticks(packets: RtpPackets, group: int) -> int:
-    """Return by how much the timestamp of a group grows from packet to packet; 0 when it never does."""
+    """Return by how much the timestamp of a group grows with one packet of sound; 0 when it never does.
+
+    That is the smallest step that is no rarity: with pauses, and noise in them, there are longer ones.
+    """
     place = packets.of(group)
     place = slice(place.start, min(place.stop, place.start + _ENOUGH))
     ticks, step = np.diff(packets.timestamp[place]), np.diff(packets.seq[place])
-    ticks = ticks[(ticks > 0) & (step == 1)]
-    return int(np.median(ticks)) if len(ticks) else 0
+    sizes, many = np.unique(ticks[(ticks > 0) & (step == 1)], return_counts=True)
+    usual = sizes[many >= _RARE * many.sum()]
+    return int(usual[0]) if len(usual) else 0
 
 
 def _keys(packets: RtpPackets) -> tuple[Column, Column]:

@@ -5,13 +5,14 @@ section 4 (types 192 to 223); RFC 3711, 3.4: of SRTCP only the first 8 octets ca
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
 from imslab.capture.file import CaptureFile
-from imslab.capture.index import UDP, Column, Index, Mask
+from imslab.capture.index import UDP, Column, Index
 from imslab.capture.reassemble import Endpoint
 
 SR, RR, SDES, BYE, APP, RTPFB, PSFB, XR = range(200, 208)
@@ -67,20 +68,23 @@ class Report:
         return NAMES.get(self.type, str(self.type))
 
 
-def read(capture: CaptureFile, index: Index, allowed: Mask | None = None) -> list[Report]:
-    """Return the RTCP packets of a capture in the order of their frames."""
+def read(
+    capture: CaptureFile, index: Index, rows: Column, opened: Mapping[int, bytes] = MappingProxyType({})
+) -> list[Report]:
+    """Return the RTCP packets in ``rows``, in their order; ``opened``: SRTCP in clear, by row."""
     found: list[Report] = []
-    for row in rows(index, allowed).tolist():
+    for row in rows.tolist():
         frame = int(index.frame[row])
         at = int(capture.records.time[frame - 1]) / 1e9
+        octets = opened.get(row)
         place = frame, at, *index.endpoints(row)
-        found += parse(index.octets(row), place)
+        found += parse(index.octets(row) if octets is None else octets, place)
     return found
 
 
-def rows(index: Index, allowed: Mask | None = None) -> Column:
+def rows(index: Index) -> Column:
     """Return the rows that hold RTCP: version 2, a type that RTP leaves free, a length that fits."""
-    likely = (index.protocol == UDP) & (index.length >= 8) & (True if allowed is None else allowed)
+    likely = (index.protocol == UDP) & (index.length >= 8)
     found = np.flatnonzero(likely)
     word = index.data.u32(index.start[found])
     kind, size = word >> 16 & 0xFF, ((word & 0xFFFF) + 1) * 4

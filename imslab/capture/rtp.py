@@ -8,7 +8,6 @@ description need no more than the form. Others are believed when their sequence 
 timestamps move as those of a stream do; nothing here looks at one packet at a time.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,11 +79,9 @@ class RtpPackets:
         return RtpPackets(**columns, first=np.flatnonzero(fresh))
 
 
-def read(capture: CaptureFile, index: Index, allowed: Mask | None = None) -> RtpPackets:
-    """Return all packets that have the form of RTP; ``allowed`` marks the rows that are looked at."""
-    rows = np.flatnonzero(
-        (index.protocol == UDP) & (index.length >= HEADER) & (True if allowed is None else allowed)
-    )
+def read(capture: CaptureFile, index: Index) -> RtpPackets:
+    """Return all packets that have the form of RTP."""
+    rows = np.flatnonzero((index.protocol == UDP) & (index.length >= HEADER))
     word = index.data.u32(index.start[rows])
     form = (word >> 30 == 2) & ~np.isin(word >> 16 & 0x7F, _RTCP_TYPES)
     rows, word = rows[form], word[form]
@@ -93,7 +90,7 @@ def read(capture: CaptureFile, index: Index, allowed: Mask | None = None) -> Rtp
     if not keep.all():
         rows, word, start, size = rows[keep], word[keep], start[keep], size[keep]
     ssrc = index.data.u32(index.start[rows] + 8)
-    group = _groups(index, rows, index.sport[rows] << 48 | index.dport[rows] << 32 | ssrc)
+    group = _groups(index.flow[rows].astype(np.uint64) << np.uint64(32) | ssrc.astype(np.uint64))
     order = np.argsort(group, kind="stable")
     start += index.start[rows]
     rows, word, group = rows[order], word[order], group[order]
@@ -138,35 +135,18 @@ def _starts(group: Column) -> Mask:
     return fresh
 
 
-def _groups(index: Index, rows: Column, number: Column) -> NDArray[Any]:
-    """Return a number for the group of each row: the same two addresses and the same ``number``."""
-    words = [number.view(np.uint64), *_words(index.source[rows]), *_words(index.target[rows])]
-    key = [words[0], *(column for column in words[1:] if (column != column[:1]).any())]
-    mixed = np.zeros(len(rows), np.uint64)
-    for column in key:
-        mixed = (mixed ^ column) * _MIXER
-        mixed ^= mixed >> np.uint64(29)
+def _groups(key: NDArray[np.uint64]) -> NDArray[Any]:
+    """Return a number for each different key: small ones that sort fast, where keys do not share them."""
+    mixed = key * _MIXER
     bucket = (mixed >> np.uint64(64 - _BUCKET)).astype(np.uint16)
     member = np.zeros(1 << _BUCKET, np.int64)
-    member[bucket] = np.arange(len(rows))
-    like = member[bucket]
-    other = np.zeros(len(rows), np.bool_)
-    for column in key:
-        other |= column[like] != column
-    return _sorted_out(bucket, other, key) if other.any() else bucket
-
-
-def _sorted_out(bucket: NDArray[np.uint16], other: Mask, key: Sequence[NDArray[np.uint64]]) -> Column:
-    """Give numbers of their own to the rows that share a bucket with another group."""
-    group = bucket.astype(np.int64)
-    left = np.stack([column[other] for column in key], axis=1)
-    group[other] = (1 << _BUCKET) + np.unique(left, axis=0, return_inverse=True)[1].reshape(-1)
+    member[bucket] = np.arange(len(key))
+    other = key[member[bucket]] != key
+    if not other.any():
+        return bucket
+    group = bucket.astype(np.int64)  # what shares a bucket with another key gets a number of its own
+    group[other] = (1 << _BUCKET) + np.unique(key[other], return_inverse=True)[1].reshape(-1)
     return group
-
-
-def _words(addresses: NDArray[np.uint8]) -> Sequence[NDArray[np.uint64]]:
-    words = np.ascontiguousarray(addresses).view(np.uint64)
-    return words[:, 0], words[:, 1]
 
 
 def steps(packets: RtpPackets) -> Column:
@@ -204,6 +184,7 @@ def is_known(index: Index, packets: RtpPackets, announced: Mask, step: Column) -
     known = announced | is_steady(packets, step)
     if not known.any() or known.all():
         return known
-    rows = packets.row[packets.first]
-    socket = _groups(index, rows, index.sport[rows])
-    return np.isin(socket, socket[known])
+    flow, flows = index.flow[packets.row[packets.first]], index.flows
+    socket = flows.pair[flow] << 16 | flows.sport[flow]
+    same: Mask = np.isin(socket, socket[known])
+    return same

@@ -50,14 +50,20 @@ class SipEvent:
     problem: str = ""
 
 
-def read(capture: CaptureFile, index: Index, warnings: list[str]) -> list[SipEvent]:
-    """Return the SIP messages of a capture in the order of their frames."""
-    found = list(_datagrams(capture, index, warnings))
+def read(
+    capture: CaptureFile, index: Index, warnings: list[str], unreadable: list[int] | None = None
+) -> list[SipEvent]:
+    """Return the SIP messages of a capture in the order of their frames.
+
+    ``unreadable`` takes the frames of what begins like SIP and gives no message at all.
+    """
+    unreadable = [] if unreadable is None else unreadable
+    found = list(_datagrams(capture, index, warnings, unreadable))
     words = first_words(capture, index)
     rows = np.flatnonzero(np.isin(words, _WORDS)).tolist()
     rows += [int(row) for row in np.flatnonzero(words == _OPENING) if _opens_websocket(index, int(row))]
     for stream in streams(capture, index, rows):
-        found += _messages(capture, stream, warnings)
+        found += _messages(capture, stream, warnings, unreadable)
     return sorted(found, key=lambda event: event.frame)
 
 
@@ -66,7 +72,9 @@ def looks_like_sip(octets: bytes) -> bool:
     return _START.match(octets) is not None
 
 
-def _datagrams(capture: CaptureFile, index: Index, warnings: list[str]) -> Iterator[SipEvent]:
+def _datagrams(
+    capture: CaptureFile, index: Index, warnings: list[str], unreadable: list[int]
+) -> Iterator[SipEvent]:
     first = np.zeros(len(index), np.uint8)
     rows = np.flatnonzero((index.protocol == UDP) & (index.length > 12))
     first[rows] = index.data.u8(index.start[rows])
@@ -80,7 +88,9 @@ def _datagrams(capture: CaptureFile, index: Index, warnings: list[str]) -> Itera
         if problem:
             cut = " (the capture holds only a part of it)" if index.cut[row] else ""
             warnings.append(f"frame {frame}: looks like SIP, but {problem}{cut}")
-        if message is not None:
+        if message is None:
+            unreadable.append(frame)
+        else:
             yield SipEvent(frame, _time(capture, frame), *index.endpoints(row), "udp", message, problem)
 
 
@@ -159,7 +169,9 @@ class _Reader:
         return None
 
 
-def _messages(capture: CaptureFile, stream: Stream, warnings: list[str]) -> Iterator[SipEvent]:
+def _messages(
+    capture: CaptureFile, stream: Stream, warnings: list[str], unreadable: list[int]
+) -> Iterator[SipEvent]:
     reader = _Reader()
     for chunk in stream.chunks:
         if chunk.fresh:
@@ -171,7 +183,9 @@ def _messages(capture: CaptureFile, stream: Stream, warnings: list[str]) -> Iter
         if problem:
             warnings.append(f"frame {chunk.frame}: {reader.transport} stream, but {problem}")
             reader = _Reader()  # the next message may begin with a segment
-            if broken is not None:
+            if broken is None:
+                unreadable.append(chunk.frame)
+            else:
                 yield SipEvent(*place, broken, problem)
 
 

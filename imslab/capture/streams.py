@@ -126,13 +126,14 @@ def _bounded(packets: RtpPackets, warnings: list[str]) -> RtpPackets:
 
 def _announced(index: Index, packets: RtpPackets, announcements: Announcements) -> Mask:
     """Mark the groups one of whose sockets stands in a session description."""
-    rows = packets.row[packets.first]
-    ports = np.array(sorted({port for _, port in announcements.sockets}), np.int64)
-    likely = np.isin(index.sport[rows], ports) | np.isin(index.dport[rows], ports)
-    sockets, found = set(announcements.sockets), np.zeros(len(rows), np.bool_)
-    for group in np.flatnonzero(likely).tolist():
-        found[group] = not sockets.isdisjoint(index.endpoints(int(rows[group])))
-    return found
+    sockets = set(announcements.sockets)
+    flow = index.flow[packets.row[packets.first]]
+    ports = np.array(sorted({port for _, port in sockets}), np.int64)
+    likely = np.isin(index.flows.sport[flow], ports) | np.isin(index.flows.dport[flow], ports)
+    named = {
+        one: not sockets.isdisjoint(index.flows.endpoints(one)) for one in np.unique(flow[likely]).tolist()
+    }
+    return np.array([named.get(one, False) for one in flow.tolist()], np.bool_)
 
 
 _COUNTS = [one.name for one in fields(RtpStream) if one.name in Reception.__slots__ and one.default == 0]

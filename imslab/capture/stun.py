@@ -40,16 +40,19 @@ class StunMessages:
     def __len__(self) -> int:
         return len(self.row)
 
+    def take(self, which: Mask) -> "StunMessages":
+        """Return the messages that a mask selects."""
+        return StunMessages(*(getattr(self, name)[which] for name in self.__slots__))
+
     @property
     def by_type(self) -> dict[str, int]:
         """How many messages there are of each type, as "0x0001 Binding Request"."""
         return {name_of(kind): count for kind, count in sorted(Counter(self.type.tolist()).items())}
 
 
-def read(index: Index, allowed: Mask | None = None) -> StunMessages:
+def read(index: Index) -> StunMessages:
     """Return the STUN messages of a capture in the order of their rows."""
-    likely = (index.length >= HEADER) & (True if allowed is None else allowed)
-    rows = np.flatnonzero(likely)
+    rows = np.flatnonzero(index.length >= HEADER)
     at = index.start[rows]
     rows = rows[index.data.u32(at + 4) == COOKIE]
     kind, length = index.data.u16(index.start[rows]), index.data.u16(index.start[rows] + 2)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from imslab.capture import announcements, index, rtcp, sip, streams, stun
 from imslab.capture.announcements import Announcements
 from imslab.capture.file import CaptureFile
+from imslab.capture.media_keys import MediaKeys, SrtpKey
 from imslab.capture.rtcp import Report
 from imslab.capture.rtp import RtpPackets
 from imslab.capture.sip import SipEvent
@@ -15,14 +16,17 @@ from imslab.capture.stun import StunMessages
 if TYPE_CHECKING:
     from imslab.capture.apdu import ApduEvent
     from imslab.capture.cx import CxEvent
+    from imslab.capture.decryption import Opener
     from imslab.capture.http import HttpEvent
 
 
 class Whole:
     """What one file holds; ``warnings`` grows with what is read."""
 
-    def __init__(self, file: CaptureFile) -> None:
+    def __init__(self, file: CaptureFile, media_keys: MediaKeys | None = None) -> None:
         self.file, self.warnings = file, list[str]()
+        self.unreadable_sip: list[int] = []  # frames of what begins like SIP and cannot be read at all
+        self._media_keys = media_keys or MediaKeys()
 
     @cached_property
     def index(self) -> index.Index:
@@ -32,7 +36,7 @@ class Whole:
     @cached_property
     def sip(self) -> list[SipEvent]:
         """The SIP messages."""
-        return sip.read(self.file, self.index, self.warnings)
+        return sip.read(self.file, self.index, self.warnings, self.unreadable_sip)
 
     @cached_property
     def stun(self) -> StunMessages:
@@ -49,13 +53,32 @@ class Whole:
 
     @cached_property
     def rtp(self) -> RtpPackets:
-        """The packets of all streams."""
-        return streams.packets_of(self.file, self.index, self.announcements, self.warnings)
+        """The packets of all streams; those that a key opens, in clear."""
+        packets = streams.packets_of(self.file, self.index, self.announcements, self.warnings)
+        return self._opener.rtp(packets) if self.srtp_keys else packets
 
     @cached_property
     def rtcp(self) -> list[Report]:
-        """The RTCP packets."""
-        return rtcp.read(self.file, self.index)
+        """The RTCP packets; those that a key opens, in clear."""
+        rows = rtcp.rows(self.index)
+        opened = self._opener.rtcp(rows) if self.srtp_keys else {}
+        return rtcp.read(self.file, self.index, rows, opened)
+
+    @cached_property
+    def srtp_keys(self) -> list[SrtpKey]:
+        """The keys that may open SRTP: those given, those of SDP, those of DTLS."""
+        return list(self._media_keys.given)
+
+    @cached_property
+    def _opener(self) -> "Opener":
+        from imslab.capture.decryption import Opener
+
+        return Opener(self.file, self.index, self._key_order, self.warnings)
+
+    def _key_order(self, flow: int) -> list[SrtpKey]:
+        """Return all keys, those whose sender has the source's socket first."""
+        source, _ = self.index.flows.endpoints(flow)
+        return sorted(self.srtp_keys, key=lambda key: source not in key.sockets)
 
     # What follows brings more of the house with it (the card, the core): only for captures that need it.
 
