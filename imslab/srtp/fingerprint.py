@@ -42,10 +42,10 @@ class Fingerprint:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read the value of ``a=fingerprint``: the name of a hash, and its octets in hex with colons."""
-        name, *values = text.split()
-        if len(values) != 1:
+        words = text.split()
+        if len(words) != 2:
             raise Malformed("bad a=fingerprint", expected="a hash and its octets in hex")
-        return cls(name.lower(), _octets(values[0]))
+        return cls(words[0].lower(), _octets(words[1]))
 
     @classmethod
     def of(cls, certificate: bytes, hash_name: str = "sha-256") -> Self:
