@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import NDArray
 
+from imslab.capture.columns import Column, Columns
 from imslab.errors import CaptureError, Malformed
 
 Source = str | PathLike[str] | bytes | BinaryIO
@@ -30,34 +30,28 @@ _INFLATED_AT_MOST = 2**31  # octets out of a gzip file: a small one can claim to
 
 
 @dataclass(frozen=True, slots=True)
-class Records:
+class Records(Columns):
     """The packets of a file as columns, one row for each.
 
     ``offset``    octets from the start of the file to the first octet of the packet
     ``length``    octets captured;  ``original``: octets on the wire
     ``time``      nanoseconds since the epoch (a packet without a time has that of the one before)
     ``link``      the link type (LINKTYPE_...) of the interface
-    ``options``   octets from the start of the file to the packet's options, and ``end`` of them (pcapng)
+    ``end``       octets from the start of the file to the end of the packet's options (pcapng), 0: no options
     """
 
-    offset: NDArray[np.int64]
-    length: NDArray[np.int64]
-    original: NDArray[np.int64]
-    time: NDArray[np.int64]
-    link: NDArray[np.int64]
-    options: NDArray[np.int64]
-    end: NDArray[np.int64]
+    offset: Column
+    length: Column
+    original: Column
+    time: Column
+    link: Column
+    end: Column
 
     @classmethod
-    def joined(cls, parts: list["Records"]) -> "Records":
-        """Return the rows of ``parts`` one after the other."""
-        names = cls.__slots__
-        empty = [np.zeros(0, np.int64)]
-        return cls(*(np.concatenate(empty + [getattr(part, name) for part in parts]) for name in names))
-
-    def first(self, count: int) -> "Records":
-        """Return the first ``count`` rows."""
-        return Records(*(getattr(self, name)[:count] for name in self.__slots__))
+    def none(cls) -> "Records":
+        """Return a table without rows."""
+        no = np.zeros(0, np.int64)
+        return cls(no, no, no, no, no, no)
 
 
 @dataclass(slots=True)
@@ -79,7 +73,7 @@ class CaptureFile:
     secrets: list[tuple[int, bytes]] = field(default_factory=list, repr=False)
     warnings: list[str] = field(default_factory=list)
     truncated: bool = False
-    byte_order: str = "<"
+    byte_order: str = ""
 
     def __len__(self) -> int:
         return len(self.records.offset)
@@ -87,14 +81,15 @@ class CaptureFile:
     def packet(self, index: int) -> bytes:
         """Return the octets of packet ``index``, counted from 0."""
         start = int(self.records.offset[index])
-        return self.data[start : start + int(self.records.length[index])]
+        return bytes(self.data[start : start + int(self.records.length[index])])
 
     def packet_comment(self, index: int) -> str:
         """Return the comment that stands beside packet ``index`` (pcapng), or ""."""
         from imslab.capture import pcapng
 
-        start, end = int(self.records.options[index]), int(self.records.end[index])
-        options = pcapng.options(self.data[start:end], self.byte_order)
+        length = int(self.records.length[index])
+        start = int(self.records.offset[index]) + length + -length % 4
+        options = pcapng.options(bytes(self.data[start : int(self.records.end[index])]), self.byte_order)
         return next((value.decode("utf-8", "replace") for code, value in options if code == 1), "")
 
 
@@ -188,26 +183,6 @@ def _no_capture(name: str, data: Buffer) -> str:
     return (
         f"{name} is no capture: it begins with {data[:8].hex(' ')}, neither pcap nor pcapng (gzip is allowed)"
     )
-
-
-class Words:
-    """Reads numbers out of a buffer at many offsets at once."""
-
-    def __init__(self, data: Buffer, byte_order: str) -> None:
-        self.octets = np.frombuffer(data, np.uint8)
-        self._shifts = range(0, 32, 8) if byte_order == "<" else range(24, -8, -8)
-
-    def u32(self, at: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the 32-bit numbers at ``at``; the caller has checked that they lie within the data."""
-        found = np.zeros(len(at), np.int64)
-        for place, shift in enumerate(self._shifts):
-            found |= self.octets[at + place].astype(np.int64) << shift
-        return found
-
-    def u16(self, at: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the 16-bit numbers at ``at``."""
-        first, second = self.octets[at].astype(np.int64), self.octets[at + 1].astype(np.int64)
-        return first | second << 8 if self._shifts[0] == 0 else first << 8 | second
 
 
 def check_index(frame: int, count: int) -> int:

@@ -183,7 +183,7 @@ def build(capture: CaptureFile) -> Index:
         start, length, link = records.offset[part], records.length[part], records.link[part]
         frame = np.arange(first + 1, first + len(start) + 1, dtype=np.int32)
         columns = frame, start, start + length, length < records.original[part]
-        for kind in np.unique(link).tolist():
+        for kind in _different(link):
             mine = link == kind
             these = columns if mine.all() else tuple(column[mine] for column in columns)
             if not inside.frames(kind, *these):
@@ -193,3 +193,8 @@ def build(capture: CaptureFile) -> Index:
         f"{many} packets of link type {kind} were left out: not known" for kind, many in unknown.items()
     ]
     return Index(data, flows, rows, esp, inside.seen.counts, left_out + warnings)
+
+
+def _different(link: Column) -> list[int]:
+    first = int(link[0])
+    return [first] if (link == first).all() else np.unique(link).tolist()

@@ -6,28 +6,40 @@ and obsolete packet blocks, name resolution, decryption secrets. Other blocks ar
 
 import ipaddress
 import struct
-from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imslab.capture.file import Buffer, CaptureFile, Records, Words
+from imslab.capture.blocks import (
+    INTERFACE,
+    LEAST,
+    NAMES,
+    OBSOLETE,
+    PACKETS,
+    SECRETS,
+    SECTION_TYPE,
+    SIMPLE,
+    Blocks,
+)  # fmt: skip
+from imslab.capture.buffer import Octets
+from imslab.capture.columns import Column
+from imslab.capture.file import Buffer, CaptureFile, Records
+from imslab.capture.walk import walk
 from imslab.errors import CaptureError
 
-SECTION = b"\x0a\x0d\x0d\x0a"
+SECTION = SECTION_TYPE.to_bytes(4)
 _MAGIC = 0x1A2B3C4D
-_INTERFACE, _OBSOLETE, _SIMPLE, _NAMES, _ENHANCED, _SECRETS = 1, 2, 3, 4, 6, 10
-_PACKETS = {_OBSOLETE, _SIMPLE, _ENHANCED}
 _COMMENT, _TSRESOL, _TSOFFSET = 1, 9, 14  # option codes
-_HEADER = 28  # octets before the packet in an enhanced or obsolete packet block; 12 in a simple one
-_SIMPLE_HEADER = 12
+_HEADER, _SIMPLE_HEADER = 28, 12  # octets of a packet block before the packet
 _MOST_NAMES = 100_000
+_PART = 262_144  # blocks that are looked at at a time
+_NO_TIME = np.iinfo(np.int64).min
 
 
 class _Fault(Exception):
-    """Reading stops here: the message says why, the offset is known to the caller."""
+    """Reading stops here: the message says why and where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,68 +48,33 @@ class _Interface:
     snaplen: int
     resolution: int  # the octet of if_tsresol: a power of ten, or of two when its top bit is set
     offset: int  # seconds
-
-
-@dataclass(slots=True)
-class _Section:
-    """What a section has said so far: the columns of its packet blocks, and its interfaces."""
-
-    order: str
-    interfaces: list[_Interface] = field(default_factory=list)
-    position: "array[int]" = field(default_factory=lambda: array("q"))
-    kind: "array[int]" = field(default_factory=lambda: array("q"))
-    total: "array[int]" = field(default_factory=lambda: array("q"))
-    interface: "array[int]" = field(default_factory=lambda: array("q"))
+    position: int  # of its block
 
 
 def read(name: str, data: Buffer) -> CaptureFile:
     """Go through a pcapng file; CaptureError when its first block is no section header."""
-    capture = CaptureFile(name, "pcapng", data, Records.joined([]))
-    sections: list[_Section] = []
-    position = 0
+    octets, parts, position = Octets(data), list[Records](), 0
+    capture, fault = CaptureFile(name, "pcapng", data, Records.none()), ""
     try:
         while position < len(data):
-            position = _block(data, position, sections, capture)
-    except _Fault as fault:
-        if not sections:
+            blocks = Blocks(data, octets, _byte_order(data, position), position)
+            capture.byte_order = capture.byte_order or blocks.order
+            position = _section(blocks, capture, parts)
+    except _Fault as error:
+        fault = str(error)
+        if not position and not capture.byte_order:
             raise CaptureError(f"{name} is no pcapng file: {fault}") from None
-        _warn(capture, sections, str(fault))
-    parts = [_records(data, section) for section in sections]
-    capture.records = _timed(Records.joined(parts))
-    capture.byte_order = sections[0].order
-    return _checked(capture)
+    capture.records = _timed(Records.joined(parts) if parts else Records.none())
+    if fault:
+        capture.truncated = True
+        count = len(capture.records.offset)
+        capture.warnings.append(f"{name}: {fault}; {count} packets before that were read")
+    return capture
 
 
-def _warn(capture: CaptureFile, sections: list[_Section], fault: str) -> None:
-    count = sum(len(section.position) for section in sections)
-    capture.truncated = True
-    capture.warnings.append(f"{capture.name}: {fault}; {count} packets before that were read")
-
-
-def _block(data: Buffer, position: int, sections: list[_Section], capture: CaptureFile) -> int:
-    """Take in one block and return where the next one starts."""
-    if len(data) - position < 12:
+def _byte_order(data: Buffer, position: int) -> str:
+    if len(data) - position < LEAST:
         raise _Fault(f"cut at octet {position}, within a block header")
-    if data[position : position + 4] == SECTION:
-        sections.append(_section(data, position))
-    section = sections[-1]
-    kind, claimed = struct.unpack_from(section.order + "II", data, position)
-    total: int = claimed + -claimed % 4  # the first writers of the format did not count the padding
-    end = position + total
-    if total < 12:
-        raise _Fault(f"corrupt at octet {position}: a block of {total} octets")
-    if end > len(data):
-        raise _Fault(f"cut at octet {position}: the block there should have {total} octets")
-    if struct.unpack_from(section.order + "I", data, end - 4) != (claimed,):
-        raise _Fault(f"corrupt at octet {position}: the two lengths of the block differ")
-    if kind in _PACKETS:
-        _packet(data, position, kind, total, section)
-    else:
-        _other(kind, data[position + 8 : end - 4], position, section, capture)
-    return end
-
-
-def _section(data: Buffer, position: int) -> _Section:
     for order in ("<", ">"):
         magic, major, minor = struct.unpack_from(
             order + "IHH", data[position + 8 : position + 16].ljust(8, b"\0")
@@ -105,51 +82,74 @@ def _section(data: Buffer, position: int) -> _Section:
         if magic == _MAGIC:
             if major != 1:
                 raise _Fault(f"version {major}.{minor} at octet {position}; version 1 is known")
-            return _Section(order)
+            return order
     raise _Fault(f"corrupt at octet {position}: no byte order in the section header")
 
 
-def _packet(data: Buffer, position: int, kind: int, total: int, section: _Section) -> None:
-    least = _SIMPLE_HEADER + 4 if kind == _SIMPLE else _HEADER + 4
-    if total < least:
-        raise _Fault(f"corrupt at octet {position}: a packet block of {total} octets")
-    interface = 0
-    if kind == _ENHANCED:
-        (interface,) = struct.unpack_from(section.order + "I", data, position + 8)
-    elif kind == _OBSOLETE:
-        (interface,) = struct.unpack_from(section.order + "H", data, position + 8)
-    if interface >= len(section.interfaces):
-        raise _Fault(f"corrupt at octet {position}: interface {interface} was not described")
-    section.position.append(position)
-    section.kind.append(kind)
-    section.total.append(total)
-    section.interface.append(interface)
+def _section(blocks: Blocks, capture: CaptureFile, parts: list[Records]) -> int:
+    """Take in one section and return where the next one starts."""
+    positions, stop = walk(blocks, blocks.octets.windows, blocks.start, len(blocks.data))
+    if not len(positions):
+        raise _Fault(blocks.fault(blocks.start))
+    packets, others = _kinds(blocks, positions)
+    interfaces: list[_Interface] = []
+    fault = ""
+    for position in others.tolist():
+        fault = _other(blocks, position, interfaces, capture)
+        if fault:
+            packets = packets[packets < position]
+            break
+    for first in range(0, len(packets), _PART):
+        records, wrong = _records(blocks, packets[first : first + _PART], interfaces)
+        parts.append(records)
+        if wrong:
+            raise _Fault(wrong)
+    if fault:
+        raise _Fault(fault)
+    if stop < len(blocks.data) and not blocks.begins_section(stop):
+        raise _Fault(blocks.fault(stop))
+    return stop
 
 
-def _other(kind: int, body: bytes, position: int, section: _Section, capture: CaptureFile) -> None:
-    order = section.order
-    if kind == _INTERFACE:
+def _kinds(blocks: Blocks, positions: Column) -> tuple[Column, Column]:
+    """Return the positions of packet blocks, and of the other blocks that are read."""
+    packets, others = [], []
+    for first in range(0, len(positions), _PART):
+        at = positions[first : first + _PART]
+        kind = blocks.words(at, 1)[:, 0]
+        packets.append(at[np.isin(kind, PACKETS)])
+        others.append(at[np.isin(kind, (SECTION_TYPE, INTERFACE, NAMES, SECRETS))])
+    return np.concatenate(packets), np.concatenate(others)
+
+
+def _other(blocks: Blocks, position: int, interfaces: list[_Interface], capture: CaptureFile) -> str:
+    """Take in a block that holds no packet; return what is wrong with it, or ""."""
+    order = blocks.order
+    kind, total = struct.unpack_from(order + "II", blocks.data, position)
+    body = bytes(blocks.data[position + 8 : position + total + (-total & 3) - 4])
+    if kind == INTERFACE:
         if len(body) < 8:
-            raise _Fault(f"corrupt at octet {position}: an interface description of {len(body)} octets")
-        section.interfaces.append(_interface(body, order))
-    elif kind == int.from_bytes(SECTION):
+            return f"corrupt at octet {position}: an interface description of {len(body)} octets"
+        interfaces.append(_interface(body, order, position))
+    elif kind == SECTION_TYPE:
         comment = next((value for code, value in options(body[16:], order) if code == _COMMENT), b"")
         capture.comment = capture.comment or comment.decode("utf-8", "replace")
-    elif kind == _NAMES:
+    elif kind == NAMES:
         for address, name in _names(body, order):
             if len(capture.names) < _MOST_NAMES:
                 capture.names.setdefault(address, name)
-    elif kind == _SECRETS and len(body) >= 8:
+    elif len(body) >= 8:
         secret, length = struct.unpack_from(order + "II", body)
         capture.secrets.append((secret, body[8 : 8 + length]))
+    return ""
 
 
-def _interface(body: bytes, order: str) -> _Interface:
+def _interface(body: bytes, order: str, position: int) -> _Interface:
     link, _, snaplen = struct.unpack_from(order + "HHI", body)
     found = dict(options(body[8:], order))
     resolution = found.get(_TSRESOL, b"")[:1] or b"\x06"
-    offset = found.get(_TSOFFSET, b"").ljust(8, b"\0")[:8]
-    return _Interface(link, snaplen, resolution[0], *struct.unpack(order + "q", offset))
+    (offset,) = struct.unpack(order + "q", found.get(_TSOFFSET, b"").ljust(8, b"\0")[:8])
+    return _Interface(link, snaplen, resolution[0], offset, position)
 
 
 def options(octets: bytes, order: str) -> Iterator[tuple[int, bytes]]:
@@ -173,37 +173,48 @@ def _names(body: bytes, order: str) -> Iterator[tuple[str, str]]:
         yield str(ipaddress.ip_address(value[:size])), name
 
 
-def _records(data: Buffer, section: _Section) -> Records:
-    """Compute the columns of the section's packets."""
-    at, kind = np.array(section.position, np.int64), np.array(section.kind, np.int64)
-    end = at + np.array(section.total, np.int64) - 4
-    interface = np.array(section.interface, np.int64)
-    words = Words(data, section.order)
-    simple = kind == _SIMPLE
-    offset = at + np.where(simple, _SIMPLE_HEADER, _HEADER)
-    original = words.u32(np.where(simple, at + 8, at + 24))
-    snaplen = np.array([known.snaplen or 2**32 for known in section.interfaces] or [0], np.int64)[interface]
-    held = np.minimum(np.minimum(original, snaplen), end - offset)
-    # In a simple block these octets are the packet's; they lie within the file, and are not used.
-    length = np.where(simple, held, words.u32(np.minimum(at + 20, len(data) - 4)))
-    link = np.array([known.link for known in section.interfaces] or [0], np.int64)[interface]
-    tail = np.where(simple, end, offset + length + -length % 4)
-    time = _times(words, at, interface, section.interfaces)
-    time[simple] = _NO_TIME
-    return Records(offset, length, original, time, link, tail, end)
+def _records(blocks: Blocks, at: Column, interfaces: list[_Interface]) -> tuple[Records, str]:
+    """Read the headers of packet blocks; return the packets before the first fault, and that fault."""
+    head = blocks.words(at, _HEADER // 4)
+    kind, total = head[:, 0], head[:, 1] + (-head[:, 1] & 3)
+    simple, obsolete = kind == SIMPLE, kind == OBSOLETE
+    short = head[:, 2] & 0xFFFF if blocks.order == "<" else head[:, 2] >> 16
+    number = np.where(simple, 0, np.where(obsolete, short, head[:, 2]))
+    size = np.where(simple, _SIMPLE_HEADER, _HEADER)
+    described = np.searchsorted(np.array([known.position for known in interfaces], np.int64), at)
+    offset, end = at + size, at + total - 4
+    original, length = np.where(simple, head[:, 2], head[:, 6]), head[:, 5]
+    if simple.any():
+        snaplen = np.array([known.snaplen or 2**32 for known in interfaces] or [0], np.int64)
+        length = np.where(simple, np.minimum(np.minimum(original, snaplen[0]), end - offset), length)
+    good = (total >= size + 4) & (number < described) & (offset + length <= end)
+    count, fault = len(at), ""
+    if not good.all():
+        count = int(np.argmin(good))
+        fault = _fault(*(int(column[count]) for column in (at, total, size, number, described, length)))
+    rows = slice(0, count)
+    time = _times(head[rows], number[rows], interfaces)
+    time[simple[rows]] = _NO_TIME
+    link = np.array([known.link for known in interfaces] or [0], np.uint16)[number[rows]]
+    options_end = np.where(simple, 0, end)[rows]
+    numbers = length[rows].astype(np.int32), original[rows].astype(np.uint32)
+    return Records(offset[rows], *numbers, time, link, options_end), fault
 
 
-_NO_TIME = np.iinfo(np.int64).min
+def _fault(at: int, total: int, size: int, number: int, described: int, length: int) -> str:
+    """Say what is wrong with the packet block at ``at``."""
+    if total < size + 4:
+        return f"corrupt at octet {at}: a packet block of {total} octets"
+    if number >= described:
+        return f"corrupt at octet {at}: interface {number} was not described"
+    return f"corrupt at octet {at}: a packet of {length} octets in a smaller block"
 
 
-def _times(
-    words: Words, at: NDArray[np.int64], interface: NDArray[np.int64], interfaces: list[_Interface]
-) -> NDArray[np.int64]:
-    high, low = words.u32(at + 12), words.u32(at + 16) if len(at) else at
-    ticks = (high << 32 | low).astype(np.uint64)
-    time = np.zeros(len(at), np.int64)
-    for number, known in enumerate(interfaces):
-        mine = interface == number
+def _times(head: Column, number: Column, interfaces: list[_Interface]) -> NDArray[np.int64]:
+    ticks = (head[:, 3] << 32 | head[:, 4]).astype(np.uint64)
+    time = np.zeros(len(head), np.int64)
+    for which, known in enumerate(interfaces):
+        mine = number == which
         if mine.any():
             nanoseconds = _nanoseconds(ticks[mine], known.resolution)
             time[mine] = nanoseconds + np.int64(known.offset * 1_000_000_000 % 2**63)
@@ -229,19 +240,3 @@ def _timed(records: Records) -> Records:
         before = np.maximum.accumulate(np.where(known, np.arange(len(known)), -1))
         records.time[:] = np.where(before >= 0, records.time[before], 0)
     return records
-
-
-def _checked(capture: CaptureFile) -> CaptureFile:
-    """Stop at the first packet that claims more octets than its block has."""
-    records = capture.records
-    bad = np.flatnonzero(records.offset + records.length > records.end)
-    if len(bad):
-        first = int(bad[0])
-        offset, length = int(records.offset[first]), int(records.length[first])
-        capture.records = records.first(first)
-        capture.truncated = True
-        capture.warnings.append(
-            f"{capture.name}: corrupt at octet {offset}: a packet of {length} octets in a smaller block; "
-            f"{first} packets before that were read"
-        )
-    return capture
