@@ -11,6 +11,7 @@ every picture is drawn from that trace: what you see is what Wireshark will see.
 import io
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from imslab.data import profile_path
 from imslab.errors import CardError, ImslabError, Malformed, NetworkError
 from imslab.ims.scscf import Policy
 from imslab.ims.ue import EXPIRES
+from imslab.lab.call import LabCall, LiveCall, endpoint
+from imslab.lab.call import callee as decide
 from imslab.lab.card import LabCard, profile_of
 from imslab.lab.seeded import Seeded
 from imslab.lab.subscriber import Subscriber
@@ -26,6 +29,7 @@ from imslab.uicc import Card, Link, Profile, Replayer
 if TYPE_CHECKING:
     from imslab.capture import Capture, Registration
     from imslab.ims.node import Address, Event
+    from imslab.media import Endpoint
     from imslab.net.core import Core
     from imslab.net.gba import Browser, WebOperator
     from imslab.net.terminal import Terminal
@@ -84,6 +88,7 @@ class Lab:
         self._recording: Capture | None = None
         self._given: dict[str, int] = {}
         self._hosts: dict[str, str] = {}
+        self._calls: list[LiveCall] = []
         if trace is not None:
             self._recording = _open(trace)
             self.alice, self.bob = (self._recorded(name) for name in NAMES)
@@ -138,6 +143,7 @@ class Lab:
 
     def close(self) -> None:
         """Close every socket. A lab can be closed twice."""
+        self._calls.clear()
         for subscriber in (self.alice, self.bob):
             if subscriber._terminal is not None:
                 subscriber._terminal.close()
@@ -154,6 +160,12 @@ class Lab:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Hang up every call that still runs, and close every socket."""
+        for call in list(self._calls):
+            await call.hang_up()
         self.close()
 
     def __repr__(self) -> str:
@@ -265,6 +277,67 @@ class Lab:
             self._drain()
         return [r for r in self.capture.logins if r.impi == impi][-times * len(algorithms) :]
 
+    async def _call(
+        self,
+        caller: Subscriber,
+        callee: "Subscriber | str",
+        media: str,
+        profiles: tuple[str, ...],
+        answer: int | None,
+        rings: float,
+    ) -> LabCall:
+        if self._recording is not None:
+            return self._find_call(caller, callee)
+        await self.start()
+        terminal = await self._on_the_air(caller)
+        make = partial(self._endpoint, media, profiles)
+        ends: dict[str, Endpoint] = {}
+        target = callee
+        if isinstance(callee, Subscriber):
+            target = callee.card.profile.impu[0]
+            if not callee._left:
+                other = await self._on_the_air(callee)
+                other.on_call = decide(partial(make, callee.name), answer, rings, ends, callee.name)
+        end = make(caller.name)
+        ends[caller.name] = end
+        signalling = await terminal.call(str(target), end)
+        known = callee if isinstance(callee, Subscriber) else None
+        call = LiveCall(lambda: self.capture, caller, known, signalling, ends, video=media == "webrtc")
+        try:
+            await call.connected()
+        except BaseException:
+            await call.hang_up()
+            raise
+        self._calls.append(call)
+        return call
+
+    def _endpoint(self, media: str, profiles: tuple[str, ...], name: str) -> "Endpoint":
+        host = self._hosts[name]
+        return endpoint(media, profiles, name, host, tap=self._tap, clock=self.clock, random=self._random)
+
+    async def _on_the_air(self, subscriber: Subscriber) -> "Terminal":
+        """Return a terminal that is registered; who has never been is registered now."""
+        terminal = subscriber._terminal
+        if subscriber._left:
+            raise ImslabError(f"{subscriber.name} has left the network: register first")
+        if terminal is None or terminal.ue is None or terminal.ue.registered is None:
+            await subscriber.register(transport="UDP" if terminal is None else terminal.proxy.transport)
+            terminal = subscriber._terminal
+        assert terminal is not None
+        terminal.on_message = subscriber.messages.append
+        return terminal
+
+    async def _message(self, sender: Subscriber, recipient: "Subscriber | str", text: str) -> None:
+        if self._recording is not None:
+            raise ImslabError("a recording sends no messages: look at lab.capture.messages")
+        await self.start()
+        terminal = await self._on_the_air(sender)
+        if isinstance(recipient, Subscriber):
+            if not recipient._left:
+                await self._on_the_air(recipient)
+            recipient = recipient.card.profile.impu[0]
+        await terminal.message(recipient, text)
+
     async def _terminal(self, subscriber: Subscriber, transport: str, expires: int) -> "Terminal":
         from imslab.net.terminal import Terminal
 
@@ -375,6 +448,19 @@ class Lab:
             )
         self._given[subscriber.name] = given + 1
         return fitting[min(given, len(fitting) - 1)]
+
+    def _find_call(self, caller: Subscriber, callee: "Subscriber | str") -> LabCall:
+        """Return the next recorded call of ``caller``."""
+        mine = set(caller.card.profile.impu)
+        calls = [call for call in self.capture.call_list if call.caller in mine]
+        given = self._given.get(f"calls of {caller.name}", 0)
+        if not calls:
+            raise ImslabError(f"the trace holds no call of {caller.name}")
+        self._given[f"calls of {caller.name}"] = given + 1
+        found = calls[min(given, len(calls) - 1)]
+        return LabCall(
+            lambda: self.capture, found.call_id, caller, callee if isinstance(callee, Subscriber) else None
+        )
 
     def _known(self) -> list[Profile]:
         """Return the profiles whose keys the lab knows: with them the capture verifies every number."""

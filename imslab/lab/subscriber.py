@@ -1,5 +1,6 @@
 """A person with a card: what alice and bob can be asked to do in a notebook."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,9 @@ from imslab.uicc import Profile
 
 if TYPE_CHECKING:
     from imslab.capture import Registration
+    from imslab.ims.indications import Text
     from imslab.lab import Lab
+    from imslab.lab.call import LabCall
     from imslab.net.gba import Browser
     from imslab.net.terminal import Terminal
 
@@ -21,7 +24,9 @@ class Subscriber:
     def __init__(self, lab: "Lab", name: str, card: LabCard, profile: Profile | None) -> None:
         self.name, self.card, self.profile = name, card, profile
         self._lab = lab
+        self.messages: list[Text] = []
         self._terminal: Terminal | None = None
+        self._left = False  # has de-registered, and stays away until the next ``register``
 
     def __repr__(self) -> str:
         return f"<{self.name}: {self.card.profile.impu[0]}>"
@@ -35,7 +40,40 @@ class Subscriber:
         ``transport``  "UDP", "TCP" or "WS"
         Raises MacFailure, RegistrationFailed, CardError or NetworkError.
         """
-        return await self._lab._register(self, algorithm, transport, expires)
+        registration = await self._lab._register(self, algorithm, transport, expires)
+        self._left = False
+        return registration
+
+    async def call(
+        self,
+        callee: "Subscriber | str",
+        *,
+        media: str = "webrtc",
+        profiles: Sequence[str] = (),
+        answer: int | None = 200,
+        rings: float = 0.0,
+    ) -> "LabCall":
+        """Call somebody, and return when sound and picture come in at both ends.
+
+        Who has never registered is registered first; who has left stays away.
+
+        ``callee``    a subscriber of this lab, or a SIP or tel URI
+        ``media``     "webrtc": sound and picture, DTLS-SRTP; "sdes": sound, keys in SDP; "rtp": in clear
+        ``profiles``  SRTP profiles (or crypto suites) in the order of preference, of both ends
+        ``answer``    what the callee does: 200 answers, 486 and the like refuse, None lets it ring
+        ``rings``     seconds that it rings before that
+
+        Raises CallFailed, with the status and what to do, NetworkError when media do not come. In a
+        recording: the call that it holds.
+        """
+        return await self._lab._call(self, callee, media, tuple(profiles), answer, rings)
+
+    async def message(self, recipient: "Subscriber | str", text: str) -> None:
+        """Send a text message (RFC 3428), and return when it has arrived: it is among their ``messages``.
+
+        Raises CallFailed when it is not delivered, ImslabError in a recording.
+        """
+        await self._lab._message(self, recipient, text)
 
     async def repeat(
         self, times: int, *algorithms: str | None, transport: str = "UDP"
@@ -76,6 +114,7 @@ class Subscriber:
         if self._terminal is None:
             raise ImslabError(f"{self.name} is not registered")
         await self._terminal.deregister()
+        self._left = True
 
     async def watch(self) -> dict[str, str]:
         """Subscribe to the reg event; return what the network says of each public identity."""

@@ -56,6 +56,19 @@ class Sound:
         if self.samples.dtype != np.int16 or self.samples.ndim != 1 or self.rate <= 0:
             raise Malformed("not a sound", expected="a row of 16-bit samples and a positive rate")
 
+    @classmethod
+    def read(cls, wav: bytes) -> "Sound":
+        """Read a WAV file of 16-bit samples; of several channels the first. Raises Malformed."""
+        try:
+            with wave.open(io.BytesIO(wav)) as reader:
+                channels, width, rate, count = reader.getparams()[:4]
+                octets = reader.readframes(count)
+        except (wave.Error, EOFError) as error:
+            raise Malformed(f"not a WAV file: {error}") from None
+        if width != 2:
+            raise Malformed(f"a WAV file of {8 * width} bits", expected="16 bits")
+        return cls(np.frombuffer(octets, "<i2").astype(np.int16)[::channels], rate)
+
     @property
     def seconds(self) -> float:
         """How long it is."""
@@ -77,6 +90,6 @@ class Sound:
         """The strongest frequency in hertz, from the spectrum of the whole sound; None when it is silent."""
         if not len(self.samples) or np.abs(self.samples.astype(np.int32)).max() < _QUIET:
             return None
-        spectrum = np.abs(np.fft.rfft(self.samples * np.hanning(len(self.samples))))
-        spectrum[0] = 0  # a constant is no tone
+        swing = self.samples - self.samples.mean()  # a constant is no tone
+        spectrum = np.abs(np.fft.rfft(swing * np.hanning(len(swing))))
         return float(np.argmax(spectrum) * self.rate / len(self.samples))
