@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from imslab.capture.apdu import ApduEvent
     from imslab.capture.cx import CxEvent
+    from imslab.capture.dtls import DtlsSession
     from imslab.capture.http import HttpEvent
     from imslab.uicc import Exchange
 
@@ -147,6 +148,12 @@ class Capture:
         if self._frames is None:
             return messages
         return messages.take(self._in_part(self._whole.index.frame[messages.row]))
+
+    @property
+    def dtls(self) -> "list[DtlsSession]":
+        """The DTLS handshakes."""
+        frames = self._frames
+        return [one for one in self._whole.dtls if frames is None or not frames.isdisjoint(one.frames)]
 
     @property
     def unreadable_sip(self) -> list[int]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from imslab.capture import announcements, index, rtcp, sip, streams, stun
 from imslab.capture.announcements import Announcements
 from imslab.capture.file import CaptureFile
-from imslab.capture.media_keys import MediaKeys, SrtpKey
+from imslab.capture.media_keys import MediaKeys, SrtpKey, with_secrets
 from imslab.capture.rtcp import Report
 from imslab.capture.rtp import RtpPackets
 from imslab.capture.sip import SipEvent
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from imslab.capture.apdu import ApduEvent
     from imslab.capture.cx import CxEvent
     from imslab.capture.decryption import Opener
+    from imslab.capture.dtls import DtlsSession
     from imslab.capture.http import HttpEvent
 
 
@@ -66,8 +67,24 @@ class Whole:
 
     @cached_property
     def srtp_keys(self) -> list[SrtpKey]:
-        """The keys that may open SRTP: those given, those of SDP, those of DTLS."""
-        return list(self._media_keys.given)
+        """The keys that may open SRTP: those given, those of DTLS, those of SDP."""
+        found = list(self._media_keys.given)
+        if self.dtls:
+            secrets = with_secrets(self._media_keys, self.file.secrets)
+            self.warnings += secrets.warnings
+            found += [key for session in self.dtls for key in session.keys(secrets)]
+        if any(one.get("crypto") is not None for a in self.announcements.all for one in a.media):
+            from imslab.capture import sdes
+
+            found += sdes.keys(self.announcements, self.warnings)
+        return found
+
+    @cached_property
+    def dtls(self) -> "list[DtlsSession]":
+        """The DTLS handshakes."""
+        from imslab.capture import dtls
+
+        return dtls.read(self.file, self.index, self.announcements, self.warnings)
 
     @cached_property
     def _opener(self) -> "Opener":
@@ -76,9 +93,11 @@ class Whole:
         return Opener(self.file, self.index, self._key_order, self.warnings)
 
     def _key_order(self, flow: int) -> list[SrtpKey]:
-        """Return all keys, those whose sender has the source's socket first."""
-        source, _ = self.index.flows.endpoints(flow)
-        return sorted(self.srtp_keys, key=lambda key: source not in key.sockets)
+        """Return all keys: those whose sender has the socket, those of the same call, then the others."""
+        source, destination = self.index.flows.endpoints(flow)
+        announced = (self.announcements.at(end) for end in (source, destination))
+        calls = {one.call_id for one in announced if one} - {""}
+        return sorted(self.srtp_keys, key=lambda key: (source not in key.sockets, key.call_id not in calls))
 
     # What follows brings more of the house with it (the card, the core): only for captures that need it.
 
