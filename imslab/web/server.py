@@ -339,6 +339,15 @@ class Person:
         await self.bridge.refresh(self.element.name)
         return answer
 
+    async def provision(self, **changes: Any) -> None:
+        """Tell the HSS what has changed in this subscription: ``impu=("sip:...", ...)``; SQN goes on.
+
+        Raises Malformed for what a profile cannot hold.
+        """
+        self.profile = replace(self.profile, **changes)
+        if self._demo.core is not None:
+            self._demo.core.hss.add(self.profile)
+
     async def read(self) -> Any:
         """Return what the card says now."""
         return await self.element.run(lambda link: IsimClient(link).read_profile())

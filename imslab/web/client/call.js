@@ -195,12 +195,12 @@ export class Call extends EventTarget {
     this.changed();
   }
 
-  // RFC 3264, 8.4: an offer that only sends; the other side then sends nothing.
+  // RFC 3264, 8.4: hold without music: nothing flows either way, and the keys stay as they are.
   async hold(held) {
     if (this.state !== "talking" || this.negotiating) return;
     this.negotiating = true;
     try {
-      this.direct(held ? "sendonly" : "sendrecv");
+      this.still(held);
       const offer = await this.describe("offer");
       const headers = [this.contactHeader(), ["Content-Type", SDP], ["Allow", ALLOW]];
       const invite = this.dialog.request("INVITE", headers, offer);
@@ -211,7 +211,7 @@ export class Call extends EventTarget {
       this.held = held;
     } catch (error) {
       await this.connection?.setLocalDescription({ type: "rollback" }).catch(() => {});
-      this.direct(this.held ? "sendonly" : "sendrecv");
+      this.still(this.held);
       this.notice = `Hold did not work: ${error.message}`;
     } finally {
       this.negotiating = false;
@@ -219,13 +219,12 @@ export class Call extends EventTarget {
     }
   }
 
-  // On hold nothing of ours goes out either: silence and a still picture.
-  direct(direction) {
-    for (const transceiver of this.connection.getTransceivers()) {
-      if (transceiver.currentDirection !== "stopped") transceiver.direction = direction;
-    }
-    this.stream.getTracks().forEach((track) => {
-      track.enabled = direction === "sendrecv" && !(track.kind === "audio" && this.muted);
+  // What flowed before the hold flows again after it: a call with voice only stays one.
+  still(held) {
+    const transceivers = this.connection.getTransceivers();
+    if (held) this.before = transceivers.map((one) => one.direction);
+    transceivers.forEach((one, i) => {
+      if (one.direction !== "stopped") one.direction = held ? "inactive" : this.before[i];
     });
   }
 
