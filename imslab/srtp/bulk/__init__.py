@@ -23,7 +23,7 @@ from imslab.srtp.bulk.packets import Packets, as_octets
 from imslab.srtp.bulk.rows import Booleans, Integers, Octets
 from imslab.srtp.candidate import ROCS, Candidate
 from imslab.srtp.context import Context, Parameters
-from imslab.srtp.index import check_roc, guess_roc
+from imslab.srtp.index import check_roc
 from imslab.srtp.profiles import Profile
 
 __all__ = ["Opened", "Reason", "find_rocs", "unprotect"]
@@ -106,9 +106,9 @@ def find_rocs(
 ) -> dict[int, int]:
     """Return, for each SSRC of a capture that begins in mid stream, the ROC to start with.
 
-    Each of ``rocs`` is tried on the first packets of the SSRC, until the tag of one proves right; ``tries``
-    says on how many. An SSRC is left out when none does: another key, or a ROC outside ``rocs``. The result
-    is what ``unprotect`` takes as ``roc``. Raises Malformed when an argument does not fit.
+    It is that of the first packet which proves authentic under one of ``rocs``, among the first ``tries`` of
+    the SSRC. An SSRC is left out when none does: another key, or a ROC outside ``rocs``. The result is what
+    ``unprotect`` takes as ``roc``. Raises Malformed when an argument does not fit.
     """
     packets = Packets.read(candidate.context, as_octets(octets), start, length, rtcp=False)
     sizes = np.asarray(length, np.int64)
@@ -118,8 +118,7 @@ def find_rocs(
             first = int(packets.start[at])
             roc = candidate.find_roc(packets.octets[first : first + int(sizes[at])].tobytes(), rocs)
             if roc is not None:
-                seq, first_seq = int(packets.number[at]), int(packets.number[which[0]])
-                found[int(packets.ssrc[at])] = guess_roc(seq, roc, first_seq)
+                found[int(packets.ssrc[at])] = roc
                 break
     return found
 
