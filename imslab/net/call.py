@@ -123,6 +123,11 @@ class TerminalCall:
         return self._machine.ending
 
     @property
+    def offer(self) -> bytes:
+        """The offer of a call that came in; b"" when it brought none, or when we have made the call."""
+        return self._offer
+
+    @property
     def local(self) -> bytes:
         """Our session description that is in force."""
         return self._machine.local
