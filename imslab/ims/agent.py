@@ -24,8 +24,9 @@ CardAnswered = Callable[[CardAnswer | ImslabError, float], None]
 class UserAgent(Node):
     """What registration and calls of one terminal share.
 
-    ``address``  where it sends from and is reached
-    ``proxy``    the P-CSCF: nobody else is asked, and nobody else is believed
+    ``address``    where it sends from and is reached
+    ``proxy``      the P-CSCF: nobody else is asked, and nobody else is believed
+    ``algorithm``  the only digest algorithm to accept; None takes the strongest that is offered
     """
 
     name = "UE"
@@ -37,10 +38,11 @@ class UserAgent(Node):
         proxy: Address,
         *,
         random: RandomSource,
+        algorithm: str | None = None,
         timing: Timing = DEFAULT_TIMING,
     ) -> None:
         super().__init__(address, random)
-        self.identity, self.proxy = identity, proxy
+        self.identity, self.proxy, self.algorithm = identity, proxy, algorithm
         self.requests = Requests(identity, address, proxy, random)
         self.service_routes: tuple[str, ...] = ()
         self.timers = Timers()

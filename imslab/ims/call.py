@@ -14,6 +14,7 @@ from imslab.ims.agent import UserAgent
 from imslab.ims.indications import Ended, Ending
 from imslab.ims.leg import Leg
 from imslab.ims.session_timer import LEAST
+from imslab.ims.transactions import Server
 from imslab.sip import Message
 
 
@@ -98,10 +99,26 @@ class Call(ABC):
         if self.leg is not None:
             self.leg.acknowledged(ack, now)
 
-    def leaves(self) -> None:
-        """Take notice that a BYE is on its way."""
-        if self.ending is None:
+    def leaves(self, leg: Leg) -> None:
+        """Take notice that our BYE is on its way."""
+        if self.leg is leg and self.ending is None:
             self.state = CallState.ENDING
+
+    def left(self, leg: Leg, reason: str, now: float) -> None:
+        """Take notice that the peer has left, or is gone."""
+        if self.leg is leg:
+            self.over(Ending(None, reason, "peer"), now)
+
+    def prack(self, server: Server, now: float) -> None:
+        """Take a PRACK; only a call that came in has anything that needs one."""
+        server.reply(481, now)
+
+    def reached(self) -> Leg:
+        """Return the leg with whoever has begun to answer, or CallFailed when nobody has."""
+        leg = self.leg or next(iter(self.legs), None)
+        if leg is None or self.ending is not None:
+            raise CallFailed(f"the call is {self.state.value}", status=None, advice="nobody to talk to")
+        return leg
 
     def over(self, ending: Ending, now: float) -> None:
         """Take the end of the call, once."""

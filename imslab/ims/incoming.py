@@ -9,7 +9,7 @@ from imslab.errors import CallFailed, Malformed
 from imslab.ims.agent import UserAgent
 from imslab.ims.call import Call, CallState, Times
 from imslab.ims.indications import Confirmed, Ending, Incoming
-from imslab.ims.leg import CAPABILITIES, SDP, Leg
+from imslab.ims.leg import CAPABILITIES, SDP, Leg, Rows, warning
 from imslab.ims.timers import Timer
 from imslab.ims.transactions import Server
 from imslab.sip import Message
@@ -91,11 +91,11 @@ class IncomingCall(Call):
             self._send_answer(now)
 
     def refuse(self, status: int, now: float, reason: str = "") -> None:
-        """Refuse the call with 300 to 699, 486 or 603 for example."""
+        """Refuse the call with 300 to 699, 486 or 603 for example; the caller is told the reason."""
         self._undecided()
         if not 300 <= status <= 699:
             raise Malformed(f"{status} refuses nothing", expected="300 to 699")
-        self._refuse(Ending(status, reason or "refused", "us"), now)
+        self._refuse(Ending(status, reason or "refused", "us"), now, [warning(reason)] if reason else [])
 
     def hang_up(self, now: float, reason: str = "") -> None:
         """End the call: BYE when it was answered, else 603."""
@@ -114,14 +114,20 @@ class IncomingCall(Call):
         else:
             self.leg.negotiation.offer(sdp)  # the INVITE had no offer: ours is answered in the ACK
 
-    def _refuse(self, ending: Ending, now: float) -> None:
-        self._server.reply(ending.status or 480, now)
+    def _refuse(self, ending: Ending, now: float, rows: Rows = ()) -> None:
+        self._server.reply(ending.status or 480, now, rows)
         self.over(ending, now)
 
     def _cancelled(self, now: float) -> None:
         if self.is_waiting:
             self._server.reply(487, now)
             self.over(Ending(487, "cancelled by the caller", "peer"), now)
+
+    def left(self, leg: Leg, reason: str, now: float) -> None:
+        """Take notice that the caller has left, also before the answer (RFC 3261, 15.1.2)."""
+        if self.is_waiting:
+            self._server.reply(487, now)
+        super().left(leg, reason, now)
 
     def _unanswered(self, now: float) -> None:
         self._refuse(Ending(480, f"not answered in {self.times.no_answer:.0f} s", "us"), now)
@@ -162,7 +168,7 @@ class IncomingCall(Call):
         if rack is None or not waiting or rack.rseq != waiting[0].rseq or rack.cseq != self.invite.cseq:
             server.reply(481, now)
             return
-        server.reply(200, now)
+        server.reply(488 if server.request.body else 200, now)  # a second offer here is never needed
         waiting.pop(0)
         if self._repeat is not None:
             self._repeat.cancel()

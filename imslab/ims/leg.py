@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from imslab.errors import CallFailed, ImslabError, Malformed
+from imslab.errors import CallFailed, Malformed
 from imslab.ims import session_timer
 from imslab.ims.indications import Changed, Ending, Offered, Refused
 from imslab.ims.session_timer import SessionTimer
@@ -59,13 +59,22 @@ class Leg:
         """Our own Contact."""
         return "Contact", f"<{self.agent.requests.contact}>"
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether a change that the peer offers waits for the owner."""
+        return self._asked is not None
+
     def stop(self) -> None:
         """Let go of every timer."""
         self.session.stop()
-        for timer in (self._patience, self._again, self._success and self._success[1]):
+        timers = [self._patience, self._again]
+        if self._success is not None and not self._hanging_up:
+            # Else a BYE still has to follow, when the ACK has come or nobody can expect it any more.
+            timers.append(self._success[1])
+            self._success = None
+        for timer in timers:
             if timer is not None:
                 timer.cancel()
-        self._success = None
 
     def ask(
         self, method: str, now: float, answered: OnResponse, rows: Rows = (), body: bytes = b""
@@ -134,9 +143,8 @@ class Leg:
             self._agreed(client.request, response, now)
         elif status in (408, 481) or client.silent:
             # RFC 3261, 12.2.1.2: who does not know the dialog, or does not answer, is gone.
-            self.call.over(
-                Ending(status, f"the peer, or the core, is gone ({response.reason})", "network"), now
-            )
+            self.stop()
+            self.call.left(self, f"the other side, or the core, is gone ({response.reason})", now)
         elif status == 491:
             self._wait(client.request, now)
         else:
@@ -146,7 +154,8 @@ class Leg:
         self.dialog = self.dialog.answered(response)
         if self.call.ending is not None:
             return
-        session_timer.agreed(response, self.session.interval, partial(self._start, now))
+        least = self.call.times.least
+        session_timer.agreed(response, self.session.interval, least, partial(self._start, now))
         if not self.negotiation.offered:
             return
         try:
@@ -190,8 +199,11 @@ class Leg:
         self.learn(request)
         if request.method == "BYE":
             server.reply(200, now)
+            self.stop()
             reason = next((r.params.get("text") for r in request.reasons), None)
-            self.call.over(Ending(None, reason or "the other side hung up", "peer"), now)
+            self.call.left(self, reason or "the other side hung up", now)
+        elif request.method == "PRACK":
+            self.call.prack(server, now)
         elif request.method in ("INVITE", "UPDATE"):
             self._change(server, request, now)
         elif request.method == "OPTIONS":
@@ -302,20 +314,22 @@ class Leg:
             self._bye(now, reason)
 
     def _bye(self, now: float, reason: str) -> None:
+        self._hanging_up = ""
         self.stop()
-        self.call.leaves()
+        self.call.leaves(self)
         rows = [("Reason", f'SIP;cause=200;text="{_quotable(reason)}"')] if reason else []
         ending = Ending(None, reason or "hung up", "us")
         self.ask("BYE", now, partial(self._gone, ending), rows)
 
     def _gone(self, ending: Ending, client: Client, response: Message, now: float) -> None:
-        if response.status >= 200:
+        if response.status >= 200 and self.call.leg is self:
             self.call.over(ending, now)
 
     # -- the session timer -----------------------------------------------------------------------
 
     def _granted(self, request: Message, now: float) -> list[tuple[str, object]]:
-        return session_timer.granted(request, self.call.times.session, partial(self._start, now))
+        times = self.call.times
+        return session_timer.granted(request, times.session, times.least, partial(self._start, now))
 
     def _start(self, now: float, interval: int, ours: bool) -> None:
         self.session.start(interval, ours=ours, now=now)
@@ -349,9 +363,9 @@ def unusable(request: Message) -> tuple[int, list[tuple[str, object]]] | None:
     return None
 
 
-def warning(error: ImslabError) -> tuple[str, object]:
+def warning(text: object) -> tuple[str, object]:
     """Return a Warning that says what was wrong (RFC 3261, 20.43)."""
-    return "Warning", f'399 imslab "{_quotable(str(error))}"'
+    return "Warning", f'399 imslab "{_quotable(str(text))}"'
 
 
 def _quotable(text: str) -> str:

@@ -34,7 +34,7 @@ class OutgoingCall(Call):
     def __init__(self, agent: UserAgent, target: str, offer: bytes, times: Times, now: float) -> None:
         super().__init__(agent, f"{agent.token(8)}@{agent.requests.host}", target, times, now)
         Negotiation(offered=offer)
-        self.offer = offer
+        self.target, self.offer = target, offer
         self._tag, self._cseq, self._session = agent.token(), 0, times.session
         self._legs: dict[str, Leg] = {}
         self._cancelled: Ending | None = None
@@ -62,7 +62,7 @@ class OutgoingCall(Call):
             rows.append(("Proxy-Authorization", credentials))
         invite = self.agent.requests.initial(
             "INVITE",
-            self.peer,
+            self.target,
             self.agent.service_routes,
             call_id=self.id,
             tag=self._tag,
@@ -152,7 +152,7 @@ class OutgoingCall(Call):
         self.state = CallState.CONFIRMED
         self.moment("answered", now)
         self.moment("acknowledged", now)
-        session_timer.agreed(response, self._session, partial(self._start, now))
+        session_timer.agreed(response, self._session, self.times.least, partial(self._start, now))
         self.agent.indicate(Answered(self, leg.negotiation.remote))
 
     def _start(self, now: float, interval: int, ours: bool) -> None:
@@ -160,7 +160,7 @@ class OutgoingCall(Call):
             self.leg.session.start(interval, ours=ours, now=now)
 
     def _failure(self, client: Client, response: Message, now: float) -> None:
-        self._legs.clear()
+        self._drop_legs()
         if self._cancelled is not None:
             self.over(self._cancelled, now)
         elif response.status == 407 and not client.silent:
@@ -170,6 +170,17 @@ class OutgoingCall(Call):
             self._send(now)
         else:
             self.over(_ending(client, response, self.agent), now)
+
+    def left(self, leg: Leg, reason: str, now: float) -> None:
+        """Take notice that a callee has left: one of several, perhaps."""
+        if self.leg is None:
+            self._legs = {tag: other for tag, other in self._legs.items() if other is not leg}
+        super().left(leg, reason, now)
+
+    def _drop_legs(self) -> None:
+        for leg in self._legs.values():
+            leg.stop()
+        self._legs.clear()
 
     # -- 407 -------------------------------------------------------------------------------------
 
@@ -224,6 +235,8 @@ class OutgoingCall(Call):
     def stop(self, now: float) -> None:
         """Let go of every timer."""
         super().stop(now)
+        for leg in self._legs.values():
+            leg.stop()
         self._stop_waiting()
 
 

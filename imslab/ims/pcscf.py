@@ -14,7 +14,7 @@ from imslab.errors import Malformed
 from imslab.ims.flow import FlowTokens
 from imslab.ims.node import Address, Answered, RandomSource, credentials_of, parsed
 from imslab.ims.proxy import RECORDED, Branch, Proxy, ResponseContext, Target, is_same_route
-from imslab.sip import BadMessage, Message, Params, Via, transaction
+from imslab.sip import BadMessage, Challenge, Message, Params, Via, transaction
 
 # Header fields that only the network may write (TS 24.229, 4.4 and 5.2.6.3; RFC 3325, 9.1).
 NETWORK_ONLY = (
@@ -285,7 +285,8 @@ class Pcscf(Proxy):
 
     def _to_caller(self, response: Message) -> Message:
         if response.status in (401, 407):
-            response = _without_keys(response)
+            response = _without_keys(response, "WWW-Authenticate", response.www_authenticate)
+            response = _without_keys(response, "Proxy-Authenticate", response.proxy_authenticate)
         secret = [name for name in NOT_FOR_UES if name in response]
         return response.without(*secret) if secret else response
 
@@ -329,7 +330,7 @@ class Pcscf(Proxy):
         for challenge in response.www_authenticate:
             if challenge.ck and challenge.ik and credentials is not None and credentials.username:
                 self._keep_keys(credentials.username, challenge.ck, challenge.ik)
-        return _without_keys(response)
+        return _without_keys(response, "WWW-Authenticate", response.www_authenticate)
 
     def _keep_keys(self, impi: str, ck: str, ik: str) -> None:
         try:
@@ -383,11 +384,6 @@ class Pcscf(Proxy):
         self.associations = {a: s for a, s in self.associations.items() if s.expires_at > now}
 
 
-def _without_keys(response: Message) -> Message:
-    for name, offered in (
-        ("WWW-Authenticate", response.www_authenticate),
-        ("Proxy-Authenticate", response.proxy_authenticate),
-    ):
-        if offered:
-            response = response.with_rows(name, [challenge.without("ck", "ik") for challenge in offered])
-    return response
+def _without_keys(response: Message, name: str, offered: tuple[Challenge, ...]) -> Message:
+    rows = [challenge.without("ck", "ik") for challenge in offered]
+    return response.with_rows(name, rows) if rows else response

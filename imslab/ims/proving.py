@@ -38,7 +38,7 @@ class Prover:
         try:
             if self._challenges > MOST_CHALLENGES:
                 raise CallFailed(f"the network asked {self._challenges} times", status=407)
-            challenge = choose(offered, None)
+            challenge = choose(offered, self._agent.algorithm)
             cnonce = self._agent.token(8)
             responder = Responder(
                 challenge, self._agent.identity.impi, method=self._method, uri=uri, cnonce=cnonce

@@ -151,7 +151,13 @@ class ResponseContext:
             branch.timer = None
 
     def _return(self, branch: Branch, response: Message, now: float) -> None:
-        response = self.proxy._returning(self, branch, response.drop_first("Via"))
+        try:
+            response = self.proxy._returning(self, branch, response.drop_first("Via"))
+        except Malformed as error:
+            self.proxy._note(now, "malformed response", str(branch.destination), str(error))
+            if response.status >= 200:
+                self.server.reply(502, now)
+            return
         self.server.respond(response, now)
 
 

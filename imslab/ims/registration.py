@@ -48,13 +48,11 @@ class Registered:
 class Registration:
     """The registration procedure of one user agent.
 
-    ``algorithm``  the only digest algorithm to accept; None takes the strongest that is offered
-    ``expires``    seconds to ask for
+    ``expires``  seconds to ask for
     """
 
-    def __init__(self, agent: UserAgent, algorithm: str | None, expires: int) -> None:
-        self._agent = agent
-        self.algorithm, self.expires = algorithm, expires
+    def __init__(self, agent: UserAgent, expires: int) -> None:
+        self._agent, self.expires = agent, expires
         self.state = State.IDLE
         self.registered: Registered | None = None
         self.failure: ImslabError | None = None
@@ -151,7 +149,7 @@ class Registration:
 
     def _new_responder(self, response: Message) -> Responder:
         try:
-            challenge = choose(response.www_authenticate, self.algorithm)
+            challenge = choose(response.www_authenticate, self._agent.algorithm)
         except NothingToAnswer as error:
             advice = "ask for an algorithm that is offered, or let the core offer this one"
             raise RegistrationFailed(str(error), status=401, advice=advice) from None

@@ -21,27 +21,31 @@ class SessionTimer:
     def __init__(self, timers: Timers, *, refresh: Action, expired: Action) -> None:
         self._timers, self._refresh, self._expired = timers, refresh, expired
         self._timer: Timer | None = None
+        self._end: Timer | None = None
         self.interval = 0
-        self._ours = False
 
     def start(self, interval: int, *, ours: bool, now: float) -> None:
         """Begin an interval of so many seconds; ``ours`` when the refresh is our duty."""
         self.stop()
-        self.interval, self._ours = interval, ours
-        wait = interval / 2 if ours else interval - min(32.0, interval / 3)
-        self._timer = self._timers.start(now + wait, self._refresh if ours else self._expired)
+        self.interval = interval
+        if ours:
+            self._timer = self._timers.start(now + interval / 2, self._refresh)
+            self._end = self._timers.start(now + interval, self._expired)
+        else:
+            self._end = self._timers.start(now + interval - min(32.0, interval / 3), self._expired)
 
     def again(self, now: float) -> None:
         """Try our refresh again before long: it could not be made, or was refused."""
-        if self._ours:
-            self.stop()
+        if self._timer is not None:
+            self._timer.cancel()
             self._timer = self._timers.start(now + self.interval / 10, self._refresh)
 
     def stop(self) -> None:
         """Wait for nothing any more."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for timer in (self._timer, self._end):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._end = None
 
 
 def asked(interval: int) -> list[tuple[str, object]]:
@@ -49,7 +53,9 @@ def asked(interval: int) -> list[tuple[str, object]]:
     return [("Session-Expires", f"{interval};refresher=uac"), ("Min-SE", min(interval, LEAST))]
 
 
-def granted(request: Message, interval: int, start: Callable[[int, bool], None]) -> list[tuple[str, object]]:
+def granted(
+    request: Message, interval: int, least: int, start: Callable[[int, bool], None]
+) -> list[tuple[str, object]]:
     """Return the rows of the 2xx to ``request``, and ``start`` the timer as they say (RFC 4028, 9).
 
     A peer that does not know the extension is watched by our own refreshes.
@@ -57,20 +63,23 @@ def granted(request: Message, interval: int, start: Callable[[int, bool], None])
     wanted = request.session_expires
     known = "timer" in request.supported
     if wanted is not None:
-        interval = wanted.seconds
+        interval = max(wanted.seconds, least)
     refresher = (wanted.refresher if wanted is not None and known else None) or ("uac" if known else "uas")
     start(interval, refresher == "uas")
     rows: list[tuple[str, object]] = [("Session-Expires", f"{interval};refresher={refresher}")]
     return [*rows, ("Require", "timer")] if refresher == "uac" else rows
 
 
-def agreed(response: Message, interval: int, start: Callable[[int, bool], None]) -> None:
-    """Start the timer as the 2xx to our request says; ``interval`` is what we asked for (RFC 4028, 7.2)."""
+def agreed(response: Message, interval: int, least: int, start: Callable[[int, bool], None]) -> None:
+    """Start the timer as the 2xx to our request says; ``interval`` is what we asked for (RFC 4028, 7.2).
+
+    A peer that answers with less than ``least`` is not believed: it would keep us busy.
+    """
     said = response.session_expires
     if said is None:
         start(interval, True)  # the peer does not know it: our refreshes find out whether it lives
     else:
-        start(said.seconds, said.refresher != "uas")
+        start(max(said.seconds, least), said.refresher != "uas")
 
 
 def too_small(request: Message, least: int) -> bool:

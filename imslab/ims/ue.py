@@ -7,6 +7,7 @@ Teaching code: it is not constant time.
 """
 
 from imslab.errors import CallFailed, ImslabError, Malformed, RegistrationFailed
+from imslab.ims import session_timer
 from imslab.ims.agent import UserAgent
 from imslab.ims.call import Call, Times
 from imslab.ims.incoming import IncomingCall
@@ -22,6 +23,8 @@ from imslab.ims.responder import PREFERENCE, CardAnswer, CardRequest
 from imslab.ims.transactions import Client, Server
 from imslab.sip import BadMessage, Message
 from imslab.sip.transaction import DEFAULT_TIMING, Timing
+
+MOST_CALLS = 128  # at a time; the next one finds us busy
 
 __all__ = [
     "EXPIRES",
@@ -42,7 +45,6 @@ class Ue(UserAgent):
     ``proxy``      the P-CSCF, as the card's EF.P-CSCF names it
     ``algorithm``  the only digest algorithm to accept; None takes the strongest that is offered
     ``times``      how long its calls wait
-    ``calls``      those that are not over
     """
 
     def __init__(
@@ -57,11 +59,11 @@ class Ue(UserAgent):
         timing: Timing = DEFAULT_TIMING,
         times: Times | None = None,
     ) -> None:
-        super().__init__(identity, address, proxy, random=random, timing=timing)
+        super().__init__(identity, address, proxy, random=random, algorithm=algorithm, timing=timing)
         self.times = times or Times()
         self.reginfo: dict[str, str] = {}
-        self.calls: list[Call] = []
-        self._registration = Registration(self, algorithm, expires)
+        self._calls: list[Call] = []
+        self._registration = Registration(self, expires)
         self._messaging = Messaging(self)
 
     # -- registration -----------------------------------------------------------------------
@@ -80,15 +82,6 @@ class Ue(UserAgent):
     def failure(self) -> ImslabError | None:
         """What the last registration failed with, or None."""
         return self._registration.failure
-
-    @property
-    def algorithm(self) -> str | None:
-        """The only digest algorithm to accept; None takes the strongest that is offered."""
-        return self._registration.algorithm
-
-    @algorithm.setter
-    def algorithm(self, name: str | None) -> None:
-        self._registration.algorithm = name
 
     @property
     def expires(self) -> int:
@@ -116,6 +109,12 @@ class Ue(UserAgent):
 
     # -- calls: TS 24.229, 5.1.3 and 5.1.4 ----------------------------------------------------
 
+    @property
+    def calls(self) -> list[Call]:
+        """The calls that are not over."""
+        self._calls = [call for call in self._calls if call.ending is None]
+        return self._calls
+
     def invite(self, target: str, sdp: bytes, now: float) -> OutgoingCall:
         """Call ``target``, a SIP or tel URI, with the offer ``sdp``.
 
@@ -123,7 +122,7 @@ class Ue(UserAgent):
         """
         self._must_be_registered()
         call = OutgoingCall(self, target, sdp, self.times, now)
-        self.calls.append(call)
+        self._calls.append(call)
         return call
 
     def ring(self, call: Call, now: float, sdp: bytes = b"", status: int = 180) -> None:
@@ -132,17 +131,17 @@ class Ue(UserAgent):
 
     def answer(self, call: Call, sdp: bytes, now: float) -> None:
         """Answer the call that came in, or the change that its peer offers."""
-        if isinstance(call, IncomingCall) and call.is_waiting:
+        if isinstance(call, IncomingCall) and call.is_waiting and not call.leg.is_asked:
             call.answer(sdp, now)
         else:
-            call.connected().answer(sdp, now)
+            call.reached().answer(sdp, now)
 
     def refuse(self, call: Call, status: int, now: float) -> None:
         """Refuse the call that came in (486, 603 ...), or the change that its peer offers (488)."""
-        if isinstance(call, IncomingCall) and call.is_waiting:
+        if isinstance(call, IncomingCall) and call.is_waiting and not call.leg.is_asked:
             call.refuse(status, now)
         else:
-            call.connected().refuse(status, now)
+            call.reached().refuse(status, now)
 
     def cancel(self, call: Call, now: float) -> None:
         """Take back a call that was not answered yet."""
@@ -159,8 +158,8 @@ class Ue(UserAgent):
         call.connected().offer("INVITE", sdp, now)
 
     def update(self, call: Call, sdp: bytes, now: float) -> None:
-        """Offer ``sdp`` in an UPDATE; b"" asks only for a sign of life (RFC 3311)."""
-        call.connected().offer("UPDATE", sdp, now)
+        """Offer ``sdp`` in an UPDATE, also before the answer; b"" asks only for a sign of life (RFC 3311)."""
+        call.reached().offer("UPDATE", sdp, now)
 
     def message(self, target: str, text: str, now: float) -> str:
         """Send a pager message (RFC 3428) and return its id; ``Delivered`` tells what became of it.
@@ -174,7 +173,6 @@ class Ue(UserAgent):
         """End every call here and now: nothing can be sent any more."""
         for call in list(self.calls):
             call.over(Ending(None, reason, "network"), now)
-        self.calls = []
 
     def _must_be_registered(self) -> None:
         if self.registered is None:
@@ -198,7 +196,6 @@ class Ue(UserAgent):
                 self.transactions.response(message, source, now)
         except Malformed as error:
             self._broken(error, message, 400, source, now)
-        self.calls = [call for call in self.calls if call.ending is None]
 
     def closed(self, source: Address, now: float) -> None:
         """End what hangs on the connection with the P-CSCF: it is gone, and its calls with it."""
@@ -244,8 +241,6 @@ class Ue(UserAgent):
             leg = self._leg_of(request)
             if leg is None:
                 server.reply(481, now)
-            elif request.method == "PRACK" and isinstance(leg.call, IncomingCall):
-                leg.call.prack(server, now)
             elif request.method == "MESSAGE":
                 self._messaging.serve(server, now)
             else:
@@ -278,9 +273,13 @@ class Ue(UserAgent):
             server.reply(482, now)  # RFC 3261, 8.2.2.2: the same INVITE has come on another way
         elif (refusal := unusable(request)) is not None:
             server.reply(refusal[0], now, refusal[1])
+        elif session_timer.too_small(request, self.times.least):
+            server.reply(422, now, [("Min-SE", self.times.least)])
+        elif len(self.calls) >= MOST_CALLS:
+            server.reply(486, now)
         else:
             try:
-                self.calls.append(IncomingCall(self, server, self.times, now))
+                self._calls.append(IncomingCall(self, server, self.times, now))
             except Malformed as error:
                 self.note(now, "call refused", str(error))
                 server.reply(488, now, [warning(error)])
@@ -293,11 +292,6 @@ class Ue(UserAgent):
         self.reginfo = read_reginfo(server.request.body)
         self.note(now, "reg event", ", ".join(self.reginfo.values()))
         server.reply(200, now)
-
-    def handle_timer(self, now: float) -> None:
-        """Retransmit, give up, or renew, as is due at ``now``."""
-        super().handle_timer(now)
-        self.calls = [call for call in self.calls if call.ending is None]
 
 
 def _incoming(call: Call) -> IncomingCall:
