@@ -2,54 +2,45 @@
 
     lab = imslab.Lab()                                     # software cards, an embedded core
     lab = imslab.Lab(reader="auto")                        # alice's card is the one in the PC/SC reader
+    lab = imslab.Lab(core="kamailio")                      # the same on a real IMS core
     lab = imslab.Lab(trace="data/traces/register-akav2.pcapng")   # nothing live: a recording
 
-The same cells run on all three. What happens is written into one trace with one clock, and
+The same cells run on all four. What happens is written into one trace with one clock, and
 every picture is drawn from that trace: what you see is what Wireshark will see.
 """
 
-import io
 import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from imslab.data import profile_path
-from imslab.errors import CardError, ImslabError, Malformed, NetworkError
+from imslab.errors import CardError, ImslabError, Malformed
 from imslab.ims.scscf import Policy
 from imslab.ims.ue import EXPIRES
 from imslab.lab.call import LabCall, LiveCall, endpoint
 from imslab.lab.call import callee as decide
 from imslab.lab.card import LabCard, profile_of
+from imslab.lab.recording import Recording
 from imslab.lab.seeded import Seeded
 from imslab.lab.subscriber import Subscriber
-from imslab.uicc import Card, Link, Profile, Replayer
+from imslab.uicc import Card, Link, Profile
 
 if TYPE_CHECKING:
     from imslab.capture import Capture, Registration
-    from imslab.ims.node import Address, Event
+    from imslab.ims.node import Event
+    from imslab.kamailio import Kamailio
+    from imslab.lab.network import HomeNetwork
     from imslab.media import Endpoint
     from imslab.net.core import Core
     from imslab.net.gba import Browser, WebOperator
     from imslab.net.terminal import Terminal
 
-__all__ = ["Lab", "LabCard", "Seeded", "Subscriber"]
+__all__ = ["Lab", "LabCall", "LabCard", "LiveCall", "Seeded", "Subscriber"]
 
 NAMES = ("alice", "bob")
-# The last octet of each node's address; the names are the columns of a ladder.
-_HOSTS = {
-    "alice": 11,
-    "alice's card": 111,
-    "bob": 12,
-    "bob's card": 112,
-    "p-cscf": 21,
-    "s-cscf": 31,
-    "hss": 41,
-}
-_WEB_HOSTS = {"bsf": 51, "naf": 61}  # named in the trace when they are there
-_PROVENANCE = "imslab: a live run of software cards, UEs and the embedded core"
-_BLOCKS = 50  # labs side by side on one machine: 127.0.0.x, 127.0.1.x, ...
+KINDS = ("embedded", "kamailio")
 
 
 class Lab:
@@ -59,6 +50,7 @@ class Lab:
                  where there is no reader or no card, and says so in ``notes``
     ``profile``  the profile of the card in the reader, if you know its keys (a programmable card)
     ``trace``    a capture to look at in place of anything live
+    ``core``     "embedded", or "kamailio": a P-, I- and S-CSCF of Kamailio, with our HSS behind them
     ``policy``   what the S-CSCF offers: ``imslab.ims.scscf.Policy``
     ``seed``     text: random octets are derived from it and are the same in each run (never for real keys)
     """
@@ -69,6 +61,7 @@ class Lab:
         reader: str | None = None,
         profile: str | Path | Profile | None = None,
         trace: str | Path | None = None,
+        core: str = "embedded",
         policy: Policy | None = None,
         seed: str | None = None,
     ) -> None:
@@ -76,22 +69,22 @@ class Lab:
 
         if trace is not None and reader is not None:
             raise Malformed("a lab is live or a recording", expected="reader or trace, not both")
+        if core not in KINDS:
+            raise Malformed(f"unknown core {core!r}", expected=" or ".join(KINDS))
         self.notes: list[str] = []
         self.log: list[Event] = []
         self.clock = Clock()
-        self._policy, self._random = policy, os.urandom if seed is None else Seeded(seed)
-        self._core: Core | None = None
-        self._web: WebOperator | None = None
-        self._tap: Any = None
-        self._file = io.BytesIO()
+        self._random = os.urandom if seed is None else Seeded(seed)
+        self._settings = core, policy
+        self._network: HomeNetwork | None = None
         self._cached: tuple[int, Capture] | None = None
-        self._recording: Capture | None = None
-        self._given: dict[str, int] = {}
-        self._hosts: dict[str, str] = {}
+        self._recording: Recording | None = None
         self._calls: list[LiveCall] = []
         if trace is not None:
-            self._recording = _open(trace)
-            self.alice, self.bob = (self._recorded(name) for name in NAMES)
+            recording = self._recording = Recording(trace, NAMES)
+            self.alice, self.bob = (
+                Subscriber(self, name, LabCard(recording.card(name), self.clock), None) for name in NAMES
+            )
         else:
             self.alice = self._live("alice", reader, profile)
             self.bob = self._live("bob", None, None)
@@ -103,18 +96,19 @@ class Lab:
         """What this lab runs on, in words, for the top of a notebook."""
         if self._recording is not None:
             return "captured trace"
-        return "live, software cards" if self.alice.card.software else "live, card in the reader"
+        cards = "software cards" if self.alice.card.software else "card in the reader"
+        return f"live, {cards}" + (", Kamailio" if self._settings[0] == "kamailio" else "")
 
     @property
     def capture(self) -> "Capture":
         """Everything so far, as a Capture."""
         if self._recording is not None:
-            return self._recording
+            return self._recording.capture
         from imslab.capture import open_capture
 
-        octets = self._octets()
-        if not octets:
+        if self._network is None:
             raise ImslabError("nothing has happened yet: await lab.alice.register() first")
+        octets = self._octets(self._network)
         if self._cached is None or self._cached[0] != len(octets):
             self._cached = len(octets), open_capture(octets, profile=self._known())
         return self._cached[1]
@@ -122,38 +116,31 @@ class Lab:
     @property
     def web(self) -> "WebOperator":
         """The BSF and the web application of the network; they are there from the first ``browser()`` on."""
-        if self._web is None:
+        if self._network is None or self._network.web is None:
             raise ImslabError("no web application is running: await lab.alice.browser() first")
-        return self._web
+        return self._network.web
 
     @property
-    def core(self) -> "Core":
-        """The embedded core; in a recording there is none."""
-        if self._core is None:
+    def core(self) -> "Core | Kamailio":
+        """The core; in a recording there is none."""
+        if self._network is None:
             raise ImslabError("the core is not running: await lab.start(), or register first")
-        return self._core
+        return self._network.core
 
     def save(self, path: str | Path) -> Path:
         """Write the trace so far as pcapng, for Wireshark and ``imslab inspect``."""
         if self._recording is not None:
             raise ImslabError("this lab is a recording already: copy its file")
         target = Path(path)
-        target.write_bytes(self._octets())
+        target.write_bytes(b"" if self._network is None else self._octets(self._network))
         return target
 
     def close(self) -> None:
         """Close every socket. A lab can be closed twice."""
-        self._calls.clear()
-        for subscriber in (self.alice, self.bob):
-            if subscriber._terminal is not None:
-                subscriber._terminal.close()
-                subscriber._terminal = None
-        if self._web is not None:
-            self._web.close()
-            self._web = None
-        if self._core is not None:
-            self._core.close()
-            self._core = None
+        self._hang_up_terminals()
+        if self._network is not None:
+            self._network.close()
+            self._network = None
 
     async def __aenter__(self) -> "Lab":
         await self.start()
@@ -163,10 +150,13 @@ class Lab:
         await self.aclose()
 
     async def aclose(self) -> None:
-        """Hang up every call that still runs, and close every socket."""
+        """Hang up every call that still runs, stop the core, and close every socket."""
         for call in list(self._calls):
             await call.hang_up()
-        self.close()
+        self._hang_up_terminals()
+        if self._network is not None:
+            await self._network.stop()
+            self._network = None
 
     def __repr__(self) -> str:
         return f"<Lab: {self.mode}>"
@@ -174,47 +164,38 @@ class Lab:
     # -- live -------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Start the embedded core; ``register`` does it by itself."""
-        if self._core is not None or self._recording is not None:
-            return
-        from imslab.net.core import Core
-        from imslab.net.tap import Tap
-        from imslab.net.trace import TraceWriter
+        """Start the core; ``register`` does it by itself."""
+        if self._recording is None:
+            await self._home()
 
-        for block in range(_BLOCKS):
-            hosts = {name: f"127.0.{block}.{last}" for name, last in _HOSTS.items()}
-            file = io.BytesIO()
-            tap = Tap(TraceWriter(file, comment=_PROVENANCE), self.clock, hss=hosts["hss"])
-            core = Core(
-                host=hosts["p-cscf"],
-                scscf=hosts["s-cscf"],
-                policy=self._policy,
-                random=self._random,
-                clock=self.clock,
-                tap=tap,
-                on_event=self.log.append,
+    async def _home(self) -> "HomeNetwork":
+        """Return the network of a live lab, which begins to run now if it has not yet."""
+        from imslab.lab.network import HomeNetwork
+
+        if self._network is None:
+            kind, policy = self._settings
+            network = HomeNetwork(
+                kind, policy=policy, clock=self.clock, random=self._random, on_event=self.log.append
             )
-            try:
-                await core.start()
-            except NetworkError as error:
-                core.close()
-                taken = error
-                continue  # another notebook's lab is there: take the next block of addresses
-            self._core, self._tap, self._file, self._hosts = core, tap, file, hosts
-            break
-        else:
-            raise taken
-        for name, host in self._hosts.items():
-            self._tap.writer.name(host, name)
-        for subscriber in (self.alice, self.bob):
-            self._insert(core, subscriber)
+            await network.start()
+            self._network = network
+            for subscriber in (self.alice, self.bob):
+                self._insert(network, subscriber)
+        return self._network
 
-    def _insert(self, core: "Core", subscriber: Subscriber) -> None:
+    def _insert(self, network: "HomeNetwork", subscriber: Subscriber) -> None:
         """Let the HSS know a subscriber, and reset the card: that is how a trace begins."""
         assert subscriber.profile is not None
-        core.hss.add(subscriber.profile)
-        atr = subscriber.card.reset()
-        self._tap.reset(self._hosts[subscriber.name], self._hosts[f"{subscriber.name}'s card"], atr)
+        network.core.hss.add(subscriber.profile)
+        atr, name = subscriber.card.reset(), subscriber.name
+        network.tap.reset(network.hosts[name], network.hosts[f"{name}'s card"], atr)
+
+    def _hang_up_terminals(self) -> None:
+        self._calls.clear()
+        for subscriber in (self.alice, self.bob):
+            if subscriber._terminal is not None:
+                subscriber._terminal.close()
+                subscriber._terminal = None
 
     def _live(self, name: str, reader: str | None, known: str | Path | Profile | None) -> Subscriber:
         link = None if reader is None else self._reader(reader)
@@ -246,15 +227,14 @@ class Lab:
         software = self._live(subscriber.name, None, None)
         subscriber.card, subscriber.profile = software.card, software.profile
         self.notes.append(f"{subscriber.name} goes on with the software card.")
-        if self._core is not None:
-            self._insert(self._core, subscriber)
+        if self._network is not None:
+            self._insert(self._network, subscriber)
 
     async def _register(
         self, subscriber: Subscriber, algorithm: str | None, transport: str, expires: int
     ) -> "Registration":
         if self._recording is not None:
-            return self._find(subscriber, algorithm)
-        await self.start()
+            return self._recording.registration(subscriber, algorithm)
         terminal = await self._terminal(subscriber, transport, expires)
         try:
             registered = await terminal.register(algorithm)
@@ -265,16 +245,13 @@ class Lab:
     async def _repeat(
         self, subscriber: Subscriber, times: int, algorithms: Sequence[str | None], transport: str
     ) -> "list[Registration]":
-        impi = subscriber.card.profile.impi
         if self._recording is not None:
-            mine = [r for r in self.capture.logins if r.impi == impi]
-            there = [r for r in mine if r.messages[0].transport == transport.lower()]
-            return [r for r in there if {None, r.algorithm} & set(algorithms)][: times * len(algorithms)]
-        await self.start()
+            return self._recording.repeats(subscriber, times, algorithms, transport)
         terminal = await self._terminal(subscriber, transport, EXPIRES)
         for algorithm in times * list(algorithms):
             await terminal.register(algorithm)
             self._drain()
+        impi = subscriber.card.profile.impi
         return [r for r in self.capture.logins if r.impi == impi][-times * len(algorithms) :]
 
     async def _call(
@@ -287,10 +264,9 @@ class Lab:
         rings: float,
     ) -> LabCall:
         if self._recording is not None:
-            return self._find_call(caller, callee)
-        await self.start()
-        terminal = await self._on_the_air(caller)
-        make = partial(self._endpoint, media, profiles)
+            return self._recording.call(caller, callee)
+        terminal, network = await self._on_the_air(caller), await self._home()
+        make = partial(self._endpoint, network, media, profiles)
         ends: dict[str, Endpoint] = {}
         target = callee
         if isinstance(callee, Subscriber):
@@ -311,9 +287,11 @@ class Lab:
         self._calls.append(call)
         return call
 
-    def _endpoint(self, media: str, profiles: tuple[str, ...], name: str) -> "Endpoint":
-        host = self._hosts[name]
-        return endpoint(media, profiles, name, host, tap=self._tap, clock=self.clock, random=self._random)
+    def _endpoint(
+        self, network: "HomeNetwork", media: str, profiles: tuple[str, ...], name: str
+    ) -> "Endpoint":
+        host, tap = network.hosts[name], network.tap
+        return endpoint(media, profiles, name, host, tap=tap, clock=self.clock, random=self._random)
 
     async def _on_the_air(self, subscriber: Subscriber) -> "Terminal":
         """Return a terminal that is registered; who has never been is registered now."""
@@ -330,7 +308,6 @@ class Lab:
     async def _message(self, sender: Subscriber, recipient: "Subscriber | str", text: str) -> None:
         if self._recording is not None:
             raise ImslabError("a recording sends no messages: look at lab.capture.messages")
-        await self.start()
         terminal = await self._on_the_air(sender)
         if isinstance(recipient, Subscriber):
             if not recipient._left:
@@ -341,7 +318,10 @@ class Lab:
     async def _terminal(self, subscriber: Subscriber, transport: str, expires: int) -> "Terminal":
         from imslab.net.terminal import Terminal
 
-        address = self._proxy(subscriber, transport)
+        network = await self._home()
+        if not subscriber.card.profile.pcscf:
+            self.notes.append("The card names no P-CSCF: the lab's own is taken.")
+        address = network.proxy(transport)  # the lab is the DNS of its own names
         old = subscriber._terminal
         if old is not None and (old.proxy, old.identity) == (address, subscriber.card.profile):
             return old
@@ -351,11 +331,12 @@ class Lab:
             subscriber.card.profile,
             subscriber.card,
             address,
-            host=self._hosts[subscriber.name],
+            host=network.hosts[subscriber.name],
             slow=subscriber.card.software is None,
             expires=expires,
             random=self._random,
             clock=self.clock,
+            tap=network.ue_tap,
             on_event=self.log.append,
             after_card=self._drain,
         )
@@ -365,29 +346,21 @@ class Lab:
         return terminal
 
     async def _browser(self, subscriber: Subscriber, uicc: bool) -> "Browser":
-        from imslab.net.gba import Browser, WebOperator
+        from imslab.net.gba import Browser
 
         if self._recording is not None:
             raise ImslabError("this lab is a recording, nothing answers here: look at lab.capture.ladder()")
-        await self.start()
-        hosts = {name: f"{self.core.host.rpartition('.')[0]}.{last}" for name, last in _WEB_HOSTS.items()}
-        if self._web is None:
-            web = WebOperator(
-                self.core.hss.ask, hosts=hosts, random=self._random, clock=self.clock, tap=self._tap
-            )
-            await web.start()
-            self._web = web
-            for name, host in hosts.items():
-                self._tap.writer.name(host, name)
+        network = await self._home()
+        web = await network.operator()
         impi = subscriber.card.profile.impi
-        change = self.web.bsf.gba_u.add if uicc else self.web.bsf.gba_u.discard
+        change = web.bsf.gba_u.add if uicc else web.bsf.gba_u.discard
         change(impi)  # what the user security settings in an HSS say
         self._drain()
         return Browser(
             subscriber.card.client,
             impi,
-            self.web.names,
-            host=self._hosts[subscriber.name],
+            web.names,
+            host=network.hosts[subscriber.name],
             uicc=uicc,
             slow=subscriber.card.software is None,
             random=self._random,
@@ -395,79 +368,20 @@ class Lab:
             after_card=self._drain,
         )
 
-    def _proxy(self, subscriber: Subscriber, transport: str) -> "Address":
-        """Return the P-CSCF that the card names; the lab is the DNS of its own names."""
-        named = subscriber.card.profile.pcscf
-        if not named:
-            self.notes.append("The card names no P-CSCF: the lab's own is taken.")
-        addresses = self.core.addresses
-        if transport not in addresses:
-            raise Malformed(f"unknown transport {transport!r}", expected="UDP, TCP or WS")
-        return addresses[transport]
-
-    def _octets(self) -> bytes:
-        """Return the trace so far, with the secrets of its calls at its head."""
+    def _octets(self, network: "HomeNetwork") -> bytes:
         self._drain()
-        if self._tap is None:
-            return b""
-        self._tap.flush()
-        return bytes(self._tap.writer.with_secrets(self._file.getvalue()))
+        return network.octets()
 
     def _drain(self) -> None:
         """Note what the cards have said, before what comes next."""
-        if self._tap is None:
+        network = self._network
+        if network is None:
             return
         for subscriber in (self.alice, self.bob):
-            waiting = subscriber.card.waiting
-            host = self._hosts[subscriber.name]
-            card = self._hosts[f"{subscriber.name}'s card"]
+            waiting, name = subscriber.card.waiting, subscriber.name
             while waiting:
-                self._tap.card(host, card, waiting.popleft())
-
-    # -- recorded ---------------------------------------------------------------------------
-
-    def _recorded(self, name: str) -> Subscriber:
-        exchanges = self.capture.exchanges(name)
-        host = next((host for host, called in self.capture.names.items() if called == name), name)
-        resets = (e.response for e in self.capture.apdu_events if not e.command and e.terminal == host)
-        replayer = Replayer(exchanges, atr=next(resets, b"\x3b\x00"), rewinds=True)
-        card = LabCard(replayer, self.clock)
-        return Subscriber(self, name, card, None)
-
-    def _find(self, subscriber: Subscriber, algorithm: str | None) -> "Registration":
-        """Return the recorded registration that was not given yet."""
-        if not self.capture.exchanges(subscriber.name):
-            raise ImslabError(f"the trace holds nothing of {subscriber.name}'s card")
-        mine = [r for r in self.capture.logins if r.impi == subscriber.card.profile.impi]
-        fitting = [r for r in mine if algorithm is None or r.algorithm.lower() == algorithm.lower()]
-        given = self._given.get(subscriber.name, 0)
-        if not fitting:
-            held = ", ".join(f"{r.impu} {r.algorithm}" for r in self.capture.logins) or "no registration"
-            raise ImslabError(
-                f"the trace holds no registration of {subscriber.name} like that; it holds: {held}"
-            )
-        self._given[subscriber.name] = given + 1
-        return fitting[min(given, len(fitting) - 1)]
-
-    def _find_call(self, caller: Subscriber, callee: "Subscriber | str") -> LabCall:
-        """Return the next recorded call of ``caller``."""
-        mine = set(caller.card.profile.impu)
-        calls = [call for call in self.capture.call_list if call.caller in mine]
-        given = self._given.get(f"calls of {caller.name}", 0)
-        if not calls:
-            raise ImslabError(f"the trace holds no call of {caller.name}")
-        self._given[f"calls of {caller.name}"] = given + 1
-        found = calls[min(given, len(calls) - 1)]
-        return LabCall(
-            lambda: self.capture, found.call_id, caller, callee if isinstance(callee, Subscriber) else None
-        )
+                network.tap.card(network.hosts[name], network.hosts[f"{name}'s card"], waiting.popleft())
 
     def _known(self) -> list[Profile]:
         """Return the profiles whose keys the lab knows: with them the capture verifies every number."""
         return [s.profile for s in (self.alice, self.bob) if s.profile is not None]
-
-
-def _open(trace: str | Path) -> "Capture":
-    from imslab.capture import open_capture
-
-    return open_capture(trace, profile=[Profile.load(profile_path(name)) for name in NAMES])
