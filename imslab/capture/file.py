@@ -1,7 +1,7 @@
 """Capture files: where each packet lies, how long it is, when it was seen.
 
 Spec: draft-ietf-opsawg-pcap (pcap, with its nanosecond and "modified" variants) and
-draft-ietf-opsawg-pcapng; both byte orders; gzip around either (RFC 1952).
+draft-ietf-opsawg-pcapng; both byte orders; gzip or zstd around either.
 
 A file is mapped, not read: one loop steps over the record headers, everything else about the
 records is computed on numpy arrays, and a packet becomes an object only when somebody looks at
@@ -11,7 +11,6 @@ offset. Frames are counted from 1, as in Wireshark; the arrays here from 0.
 
 import mmap
 import os
-import zlib
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -23,10 +22,7 @@ from imslab.capture.columns import Column, Columns
 from imslab.errors import CaptureError, Malformed
 
 Source = str | PathLike[str] | bytes | BinaryIO
-Buffer = bytes | mmap.mmap
-
-_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-_INFLATED_AT_MOST = 2**31  # octets out of a gzip file: a small one can claim to hold terabytes
+Buffer = bytes | bytearray | mmap.mmap
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,19 +94,17 @@ def read_file(source: Source) -> CaptureFile:
 
     Raises CaptureError when it cannot be opened or is no capture.
     """
-    from imslab.capture import pcap, pcapng
+    from imslab.capture import packed, pcap, pcapng
 
     name, data = _octets(source)
-    warnings: list[str] = []
-    if data[:2] == _GZIP:
-        data, warnings = _inflated(name, data)
-    start = data[:4]
+    data, warnings = packed.unpacked(name, data)
+    start = bytes(data[:4])
     if start == pcapng.SECTION:
         capture = pcapng.read(name, data)
     elif start in pcap.MAGIC:
         capture = pcap.read(name, data)
     else:
-        raise CaptureError(_no_capture(name, data))
+        raise CaptureError("; ".join([*warnings, _no_capture(name, data)]))
     capture.warnings[:0] = warnings
     capture.truncated |= bool(warnings)
     return capture
@@ -143,46 +137,10 @@ def _mapped(path: Path) -> tuple[str, Buffer]:
         raise CaptureError(f"{path} cannot be opened: {reason}") from None
 
 
-def _inflated(name: str, data: Buffer) -> tuple[bytes, list[str]]:
-    """Unpack gzip; a fault in it gives a warning and what comes before it."""
-    parts: list[bytes] = []
-    room, rest = _INFLATED_AT_MOST, bytes(data)
-    while rest[:2] == _GZIP and room > 0:
-        member = zlib.decompressobj(wbits=31)
-        try:
-            parts.append(member.decompress(rest, room))
-        except zlib.error as error:
-            parts.append(_salvaged(rest, room))
-            return b"".join(parts), [f"{name}: the gzip data is corrupt ({error})"]
-        room -= len(parts[-1])
-        if not member.eof:
-            fault = (
-                "is cut" if room > 0 else f"holds more than {_INFLATED_AT_MOST} octets, the rest is left out"
-            )
-            return b"".join(parts), [f"{name}: the gzip data {fault}"]
-        rest = member.unused_data
-    return b"".join(parts), []
-
-
-def _salvaged(data: bytes, room: int) -> bytes:
-    """Return what zlib gives in small steps before it meets the fault."""
-    member, found = zlib.decompressobj(wbits=31), bytearray()
-    try:
-        for at in range(0, len(data), 64):
-            found += member.decompress(data[at : at + 64], max(room - len(found), 1))
-    except zlib.error:
-        pass
-    return bytes(found)
-
-
 def _no_capture(name: str, data: Buffer) -> str:
     if not data:
         return f"{name} is empty: no capture"
-    if data[:4] == _ZSTD:
-        return f"{name} is packed with zstd; unpack it first: zstd -d"
-    return (
-        f"{name} is no capture: it begins with {data[:8].hex(' ')}, neither pcap nor pcapng (gzip is allowed)"
-    )
+    return f"{name} is no capture: it begins with {data[:8].hex(' ')}, neither pcap nor pcapng (gzip, zstd)"
 
 
 def check_index(frame: int, count: int) -> int:

@@ -31,7 +31,7 @@ def read(name: str, data: Buffer) -> CaptureFile:
     """Go through a pcap file; CaptureError when it ends within its file header."""
     if len(data) < _HEADER:
         raise CaptureError(f"{name} ends within the file header, at octet {len(data)}", offset=len(data))
-    order, header, tick = MAGIC[data[:4]]
+    order, header, tick = MAGIC[bytes(data[:4])]
     (network,) = struct.unpack_from(order + "I", data, 20)
     form = _Pcap(data, Octets(data), order, header, tick)
     positions, stop = walk(form, form.octets.windows, _HEADER, len(data))
