@@ -29,6 +29,7 @@ from imslab.web.certificate import Certificate, make
 from imslab.web.element import SecureElement
 from imslab.web.pages import Pages
 from imslab.web.pairing import Pairing
+from imslab.web.robot import Robot
 from imslab.web.slot import ReaderSlot, Slot, SoftwareSlot
 from imslab.web.tap import DemoTap
 
@@ -64,6 +65,7 @@ class Demo:
     ``tls``          the page over https and SIP over wss, with a certificate made now
     ``host``         where the page is served; beyond 127.0.0.1 a browser wants ``tls``
     ``mode``         what the bridges let a page do: "transmit" or "answer"
+    ``robot``        the profile of a Python subscriber that answers every call; None for none
     ``trace``        a binary file that gets everything as pcapng; ``flush`` writes what is there
     ``on_code``      called with a subscriber's name and each pairing code of its bridge
     """
@@ -79,6 +81,7 @@ class Demo:
         core: str | None = None,
         tls: bool = False,
         mode: str = TRANSMIT,
+        robot: str | None = "carol",
         policy: Policy | None = None,
         random: RandomSource = os.urandom,
         clock: Clock | None = None,
@@ -98,6 +101,8 @@ class Demo:
         self.tap: DemoTap | None = None
         self.core: Core | None = None
         self.web: HttpServer | None = None
+        self._robot_name = robot if core is None else None  # nobody elsewhere knows its card
+        self.robot: Robot | None = None
 
     # -- what stands where --------------------------------------------------------------------
 
@@ -149,7 +154,25 @@ class Demo:
         columns |= {name: person.host for name, person in self.people.items()}
         for number, person in enumerate(self.people.values()):
             await person.start(self.ports.bridge and self.ports.bridge + number)
+        if self._robot_name is not None:
+            await self._start_robot(self._robot_name)
         self._name_columns()
+
+    async def _start_robot(self, name: str) -> None:
+        assert self.core is not None
+        last = _BROWSER + len(self.people)
+        self.robot = Robot(
+            name,
+            self.core.addresses["UDP"],
+            host=self._address(last),
+            card_host=self._address(last + _CARD - _BROWSER),
+            random=self._random,
+            clock=self.clock,
+            tap=self.tap,
+            on_event=self._on_event,
+        )
+        self.core.add([self.robot.profile])
+        await self.robot.start()
 
     async def _take_block(self) -> None:
         """Start the core at the first addresses where no other network of the lab stands."""
@@ -184,6 +207,8 @@ class Demo:
             core.close()
             raise
         core.add(person.profile for person in self.people.values())
+        if self.robot is not None:
+            core.add([self.robot.profile])
         self.core = core
 
     def flush(self) -> None:
@@ -195,6 +220,8 @@ class Demo:
         """Close everything; a demo can be closed twice."""
         for person in self.people.values():
             await person.close()
+        if self.robot is not None:
+            await self.robot.close()
         if self.core is not None:
             self.core.close()
         if self.web is not None:
@@ -229,12 +256,13 @@ class Demo:
         }
 
     def contacts(self, name: str) -> list[dict[str, str]]:
-        """Return whom a subscriber can call: the others."""
-        return [
-            {"name": other, "uri": person.profile.impu[0], "about": person.number}
-            for other, person in self.people.items()
-            if other != name
-        ]
+        """Return whom a subscriber can call: the others, and the robot."""
+        others = [person for person in self.people.values() if person.name != name]
+        found = [{"name": one.name, "uri": one.profile.impu[0], "about": one.number} for one in others]
+        if self.robot is not None:
+            uri = self.robot.profile.impu[0]
+            found.append({"name": self.robot.name, "uri": uri, "about": "a robot: echo and clock"})
+        return found
 
     def _connect(self) -> list[str]:
         sockets = [self.sip, *(person.bridge.url for person in self.people.values())]
@@ -251,7 +279,9 @@ class Demo:
         if self.tap is None:
             return
         names = {_PCSCF: "p-cscf", _SCSCF: "s-cscf", _HSS: "hss"}
-        addresses = {self._address(last): name for last, name in names.items()} | {self.host: "web server"}
+        addresses = {self._address(last): name for last, name in names.items()} | {self.host: "this machine"}
+        if self.robot is not None:
+            addresses |= {self.robot.host: self.robot.name, self.robot.card_host: f"{self.robot.name}'s card"}
         for person in self.people.values():
             addresses |= {person.host: person.name, person.card_host: f"{person.name}'s card"}
         for address, name in addresses.items():
