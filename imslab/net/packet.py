@@ -13,7 +13,7 @@ from imslab.errors import Malformed
 
 Endpoint = tuple[str, int]
 
-UDP, TCP = 17, 6  # protocol numbers (IANA)
+UDP, TCP, ESP = 17, 6, 50  # protocol numbers (IANA)
 _HOP_LIMIT = 64
 _MOST = 65_535  # octets in an IPv4 packet, and in the payload of an IPv6 packet
 
@@ -55,6 +55,12 @@ def tcp_packet(
     return _packet(TCP, source[0], destination[0], header + options, payload, checksum_at=16)
 
 
+def esp_packet(source: str, destination: str, octets: bytes) -> bytes:
+    """Return one IP packet that holds an ESP packet, which has no ports (RFC 4303, 3.1)."""
+    src, dst = _both(source, destination)
+    return _ip_header(ESP, src, dst, _fitting(len(octets), src)) + octets
+
+
 @lru_cache(maxsize=1024)
 def packed_address(host: str) -> bytes:
     """Return the 4 or 16 octets of an IP literal (without a zone such as ``%eth0``), or raise Malformed."""
@@ -85,17 +91,27 @@ def _ports(source: Endpoint, destination: Endpoint) -> tuple[int, int]:
 def _packet(
     protocol: int, source: str, destination: str, header: bytes, payload: bytes, *, checksum_at: int
 ) -> bytes:
-    src, dst = packed_address(source), packed_address(destination)
-    if len(src) != len(dst):
-        raise Malformed(f"{source} and {destination} are of two families")
-    length = len(header) + len(payload)
-    if length + (20 if len(src) == 4 else 0) > _MOST:
-        raise Malformed(f"{len(payload)} octets do not fit into one IP packet")
+    src, dst = _both(source, destination)
+    length = _fitting(len(header) + len(payload), src)
     pseudo = src + dst + struct.pack("!II", length, protocol)
     # An even header keeps the payload on a 16-bit boundary, so the parts can be summed as one.
     value = checksum(pseudo + header + payload) or 0xFFFF  # 0 means "none" in UDP; in TCP they are equal
     header = header[:checksum_at] + struct.pack("!H", value) + header[checksum_at + 2 :]
     return _ip_header(protocol, src, dst, length) + header + payload
+
+
+def _both(source: str, destination: str) -> tuple[bytes, bytes]:
+    src, dst = packed_address(source), packed_address(destination)
+    if len(src) != len(dst):
+        raise Malformed(f"{source} and {destination} are of two families")
+    return src, dst
+
+
+def _fitting(length: int, src: bytes) -> int:
+    """Return ``length``, or raise Malformed when one IP packet cannot hold so many octets."""
+    if length + (20 if len(src) == 4 else 0) > _MOST:
+        raise Malformed(f"{length} octets do not fit into one IP packet")
+    return length
 
 
 def _ip_header(protocol: int, src: bytes, dst: bytes, length: int) -> bytes:

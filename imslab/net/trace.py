@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from imslab.errors import Malformed
-from imslab.net.packet import Endpoint, Flags, packed_address, tcp_packet, udp_packet
+from imslab.net.packet import Endpoint, Flags, esp_packet, packed_address, tcp_packet, udp_packet
 
 RAW_IP = 101  # LINKTYPE_RAW
 GSMTAP_PORT = 4729
@@ -72,6 +72,10 @@ class TraceWriter:
     ) -> None:
         """Write one datagram."""
         self._packet(_time(at), udp_packet(source, destination, payload), comment)
+
+    def esp(self, at: float, source: str, destination: str, octets: bytes, comment: str = "") -> None:
+        """Write one ESP packet (`imslab.ipsec`), which goes from address to address and has no ports."""
+        self._packet(_time(at), esp_packet(source, destination, octets), comment)
 
     def tcp_open(self, at: float, client: Endpoint, server: Endpoint) -> None:
         """Write the three-way handshake of a new connection (RFC 9293, 3.5)."""

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imslab.errors import Malformed
-from imslab.net.packet import Flags, checksum, packed_address, tcp_packet, udp_packet
+from imslab.net.packet import Flags, checksum, esp_packet, packed_address, tcp_packet, udp_packet
 
 V4 = ("127.0.0.2", 5060), ("127.0.0.3", 5061)
 V6 = ("::1", 5060), ("2001:db8::2", 5061)
@@ -47,6 +47,26 @@ def test_tcp_is_what_scapy_builds(ends: tuple[tuple[str, int], tuple[str, int]])
     below = IPv6(src=src, dst=dst, hlim=64) if ":" in src else IP(src=src, dst=dst, id=0, flags="DF")
     syn = TCP(sport=sport, dport=dport, seq=7, ack=0, flags="S", window=65535, options=[("MSS", 1400)])
     assert tcp_packet(*ends, b"", seq=7, ack=0, flags=Flags.SYN) == bytes(below / syn)
+
+
+@pytest.mark.parametrize("ends", [("127.0.0.2", "127.0.0.3"), ("::1", "2001:db8::2")], ids=["IPv4", "IPv6"])
+def test_esp_is_what_scapy_builds(ends: tuple[str, str]) -> None:
+    from scapy.layers.inet import IP
+    from scapy.layers.inet6 import IPv6
+    from scapy.packet import Raw
+
+    src, dst = ends
+    below = (
+        IPv6(src=src, dst=dst, hlim=64, nh=50)
+        if ":" in src
+        else IP(src=src, dst=dst, id=0, flags="DF", proto=50)
+    )
+    assert esp_packet(src, dst, b"sealed") == bytes(below / Raw(b"sealed"))
+    with pytest.raises(Malformed, match="two families"):
+        esp_packet("127.0.0.2", "::1", b"")
+    assert len(esp_packet("127.0.0.2", "127.0.0.3", bytes(65_515))) == 65_535
+    with pytest.raises(Malformed, match="65516 octets do not fit"):
+        esp_packet("127.0.0.2", "127.0.0.3", bytes(65_516))
 
 
 def test_a_udp_checksum_of_zero_is_written_as_all_ones() -> None:

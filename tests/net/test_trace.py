@@ -53,6 +53,23 @@ def test_ipv6_is_written_as_such() -> None:
     assert index.build(capture).endpoints(0) == (A6, B6)
 
 
+def test_esp_has_addresses_and_no_ports() -> None:
+    octets = bytes.fromhex("00001000 00000001") + bytes(16)
+    capture = written(
+        ("esp", (AT, A[0], B[0], octets, "sealed")),
+        ("esp", (AT, A6[0], B6[0], octets)),
+        ("udp", (AT, A, B, b"x")),
+    )
+    found = index.build(capture)
+    assert (found.esp.frame.tolist(), found.esp.spi.tolist(), found.frame.tolist()) == (
+        [1, 2],
+        [0x1000] * 2,
+        [3],
+    )
+    assert found.data[int(found.esp.start[0]) : int(found.esp.start[0]) + 24] == octets
+    assert capture.packet_comment(0) == "sealed"
+
+
 def test_names_are_written_once() -> None:
     once = written(("name", ("127.0.0.2", "alice")))
     twice = written(("name", ("127.0.0.2", "alice")), ("name", ("127.0.0.2", "alice")))
