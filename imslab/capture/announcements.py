@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 
 from imslab.capture.codecs import Codec, static_codec
 from imslab.capture.reassemble import Endpoint
-from imslab.capture.registrations import view
-from imslab.capture.sip import SipEvent
+from imslab.capture.sip import SipEvent, view
 from imslab.errors import Malformed
 from imslab.sip.sdp import Media, SessionDescription
 

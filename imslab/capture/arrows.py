@@ -10,8 +10,7 @@ from imslab.capture.apdu import ApduEvent, Pair, pairs
 from imslab.capture.cx import CxEvent
 from imslab.capture.http import HttpEvent
 from imslab.capture.reassemble import Endpoint
-from imslab.capture.registrations import view
-from imslab.capture.sip import SipEvent
+from imslab.capture.sip import SipEvent, view
 from imslab.capture.views import APDU, CX, HTTP, SIP, Arrow
 from imslab.errors import Malformed
 from imslab.ims.cx import MultimediaAuthAnswer, MultimediaAuthRequest

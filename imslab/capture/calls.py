@@ -7,8 +7,7 @@ so one call seen on several hops is one; a back-to-back user agent makes another
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from imslab.capture.registrations import view
-from imslab.capture.sip import SipEvent
+from imslab.capture.sip import SipEvent, view
 
 CALLING, RINGING, ANSWERED, ENDED = "calling", "ringing", "answered", "ended"
 CANCELLED, REDIRECTED, FAILED = "cancelled", "redirected", "failed"

@@ -13,40 +13,41 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imslab.capture import calls, dtmf, streams, transactions
+from imslab.capture import calls, dtmf, quality, streams
 from imslab.capture.call import Call
 from imslab.capture.dtmf import Key
 from imslab.capture.file import CaptureFile, Source, check_index, read_file
-from imslab.capture.media_keys import KeyText, MediaKeys, media_keys
+from imslab.capture.flows import address
+from imslab.capture.index import Index
 from imslab.capture.registration import Registration
-from imslab.capture.registrations import gather
-from imslab.capture.rtcp import Report
+from imslab.capture.rtcp import Report, ReportBlock, round_trips
 from imslab.capture.sip import SipEvent
 from imslab.capture.streams import RtpStream
 from imslab.capture.stun import StunMessages
-from imslab.capture.unlock import Keyring, Octets, keyring
+from imslab.capture.tabulated import Tabulated
 from imslab.capture.views import Arrow, picture
 from imslab.capture.whole import Part, Whole
 from imslab.errors import Malformed
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from imslab.capture.apdu import ApduEvent
     from imslab.capture.cx import CxEvent
     from imslab.capture.dtls import DtlsSession
+    from imslab.capture.esp import EspPackets
     from imslab.capture.http import HttpEvent
+    from imslab.capture.media_keys import KeyText, MediaKeys
+    from imslab.capture.unlock import Keyring
     from imslab.uicc import Exchange
 
 
 def open_capture(
     source: Source,
     *,
-    k: Octets | None = None,
-    op: Octets | None = None,
-    opc: Octets | None = None,
+    k: str | bytes | None = None,
+    op: str | bytes | None = None,
+    opc: str | bytes | None = None,
     profile: object = None,
-    srtp: KeyText | Iterable[KeyText] | None = None,
+    srtp: "KeyText | Iterable[KeyText] | None" = None,
     keylog: str | PathLike[str] | bytes | None = None,
 ) -> "Capture":
     """Open a capture: a path, its octets, or an open binary file.
@@ -59,20 +60,28 @@ def open_capture(
     Raises CaptureError when the file is no capture, Malformed for keys of a wrong length. A file that
     is cut or corrupt opens: ``warnings`` says where it ends.
     """
-    keys, media = keyring(k=k, op=op, opc=opc, profile=profile), media_keys(srtp=srtp, keylog=keylog)
+    keys, media = None, None
+    if (k, op, opc, profile) != (None,) * 4:
+        from imslab.capture.unlock import keyring
+
+        keys = keyring(k=k, op=op, opc=opc, profile=profile)
+    if srtp or keylog is not None:
+        from imslab.capture.media_keys import media_keys
+
+        media = media_keys(srtp=srtp, keylog=keylog)
     return Capture(read_file(source), keys, media_keys=media)
 
 
-class Capture:
+class Capture(Tabulated):
     """A capture, or a part of one (``where``, ``between``)."""
 
     def __init__(
         self,
         file: CaptureFile,
-        keys: Keyring,
+        keys: "Keyring | None" = None,
         part: Part | None = None,
         *,
-        media_keys: MediaKeys | None = None,
+        media_keys: "MediaKeys | None" = None,
     ) -> None:
         self.file = file
         self._keys = keys
@@ -121,7 +130,12 @@ class Capture:
     @cached_property
     def logins(self) -> list[Registration]:
         """The registrations, as values."""
-        return [Registration(login, self) for login in gather(self.sip, self._keys)]
+        if not any("REGISTER" in (event.message.get("CSeq") or "").upper() for event in self.sip):
+            return []
+        from imslab.capture.registrations import gather
+        from imslab.capture.unlock import Keyring
+
+        return [Registration(login, self) for login in gather(self.sip, self._keys or Keyring())]
 
     @cached_property
     def call_list(self) -> list[Call]:
@@ -132,7 +146,7 @@ class Capture:
     def rtp(self) -> list[RtpStream]:
         """The RTP streams, as values."""
         packets = self._whole.rtp
-        if self._frames is not None:
+        if self.frames is not None:
             packets = packets.take(self._in_part(self._whole.index.frame[packets.row]))
         return streams.gather(self._whole.index, packets, self._whole.announcements)
 
@@ -145,85 +159,49 @@ class Capture:
     def stun(self) -> StunMessages:
         """The STUN messages, as columns."""
         messages = self._whole.stun
-        if self._frames is None:
+        if self.frames is None:
             return messages
         return messages.take(self._in_part(self._whole.index.frame[messages.row]))
 
     @property
     def dtls(self) -> "list[DtlsSession]":
         """The DTLS handshakes."""
-        frames = self._frames
+        frames = self.frames
         return [one for one in self._whole.dtls if frames is None or not frames.isdisjoint(one.frames)]
+
+    @property
+    def esp(self) -> "EspPackets":
+        """The ESP packets, opened or not, as columns."""
+        packets = self._whole.index.esp
+        return packets if self.frames is None else packets[self._in_part(packets.frame)]
+
+    def esp_addresses(self, pair: int) -> tuple[str, str]:
+        """Return source and destination of ESP packets by the number in their column ``pair``."""
+        source, target = self._whole.index.flows.addresses(np.array([pair]))
+        return address(source[0].tobytes()), address(target[0].tobytes())
 
     @property
     def unreadable_sip(self) -> list[int]:
         """The frames of what begins like SIP and gives no message at all."""
         _ = self._whole.sip
-        return [
-            frame for frame in self._whole.unreadable_sip if self._frames is None or frame in self._frames
-        ]
+        return [frame for frame in self._whole.unreadable_sip if self.frames is None or frame in self.frames]
+
+    def mos(self, stream: RtpStream) -> float | None:
+        """Estimate the mean opinion score of a stream, 1 to 4.5 (`quality`); None where it cannot be told.
+
+        The delay is half of what RTCP measured there and back, where it did, and a jitter buffer.
+        """
+        trips = [seconds for _, block, seconds in self.delays if block.ssrc == stream.ssrc]
+        return quality.estimate(stream, sum(trips) / len(trips) / 2 if trips else 0.0)
 
     def keys_pressed(self, stream: RtpStream) -> list[Key]:
         """Return the keys that were pressed in a stream (DTMF)."""
         return dtmf.keys(self._whole.index, stream)
 
-    # -- tables ----------------------------------------------------------------------------------
-
-    @property
-    def packets(self) -> "pd.DataFrame":
-        """All packets: frame, time, length, protocol, src, sport, dst, dport, payload (octets)."""
-        from imslab.capture import tables
-
-        return tables.packets(self.file, self._whole.index, self._frames)
-
-    @property
-    def messages(self) -> "pd.DataFrame":
-        """The SIP messages: frame, time, src, sport, dst, dport, transport, start_line, method, ..."""
-        from imslab.capture import tables
-
-        return tables.messages(self.sip, self.start)
-
-    @property
-    def apdus(self) -> "pd.DataFrame":
-        """The APDUs: frame, time, seconds (the card's), label, answer, command, response, sw."""
-        from imslab.capture import tables
-
-        return tables.apdus(self.apdu_events, self.start)
-
-    @property
-    def registrations(self) -> "pd.DataFrame":
-        """The registrations: impi, impu, algorithm, result, status, resync, verified, time, ..."""
-        from imslab.capture import tables
-
-        return tables.registrations(self.logins, self.start)
-
-    @property
-    def vectors(self) -> "pd.DataFrame":
-        """The AKA challenges: frame, impi, algorithm, rand, sqn_xor_ak, amf, mac_a, auts, verified, sqn."""
-        from imslab.capture import tables
-
-        return tables.vectors(self.logins, self.apdu_events)
-
-    @property
-    def calls(self) -> "pd.DataFrame":
-        """The calls: call_id, from, to, state, status, time, setup_s, ringing_s, duration_s, messages, ..."""
-        from imslab.capture import tables
-
-        return tables.calls(self.call_list, self.start)
-
-    @property
-    def transactions(self) -> "pd.DataFrame":
-        """The SIP transactions: method, call_id, src, dst, status, retransmissions, response times, ..."""
-        from imslab.capture import tables
-
-        return tables.transactions(transactions.gather(self.sip), self.start)
-
-    @property
-    def streams(self) -> "pd.DataFrame":
-        """The RTP streams: src, dst, ssrc, codec, packets, lost, loss, jitter, encrypted, decrypted, ..."""
-        from imslab.capture import tables
-
-        return tables.streams(self.rtp, self.start)
+    @cached_property
+    def delays(self) -> list[tuple[Report, ReportBlock, float]]:
+        """What RTCP says of the time there and back: the report, the block in it, seconds."""
+        return round_trips(self.rtcp)
 
     # -- views -----------------------------------------------------------------------------------
 
@@ -261,7 +239,7 @@ class Capture:
     def where(self, frames: Iterable[int]) -> "Capture":
         """Return the part with these frames; Malformed for a frame that does not exist."""
         wanted = sorted({check_index(frame, len(self.file)) + 1 for frame in frames})
-        kept = [frame for frame in wanted if self._frames is None or frame in self._frames]
+        kept = [frame for frame in wanted if self.frames is None or frame in self.frames]
         return Capture(self.file, self._keys, Part(self._whole, frozenset(kept)))
 
     def between(self, start: float, end: float) -> "Capture":
@@ -309,22 +287,23 @@ class Capture:
         time = self.file.records.time
         return int(time[0]) / 1e9 if len(time) else 0.0
 
+    @property
+    def index(self) -> Index:
+        """All datagrams and segments of the file, as columns."""
+        return self._whole.index
+
     @cached_property
     def _whole(self) -> Whole:
-        return Whole(self.file, self._media_keys) if self._part is None else self._part.whole
+        return Whole(self.file, self._keys, self._media_keys) if self._part is None else self._part.whole
 
     @property
-    def frames(self) -> NDArray[np.int64] | None:
-        """The frames of this part, in order; None when it is the whole."""
-        return None if self._frames is None else np.array(sorted(self._frames), np.int64)
-
-    @property
-    def _frames(self) -> frozenset[int] | None:
+    def frames(self) -> frozenset[int] | None:
+        """The frames of this part; None when it is the whole."""
         return None if self._part is None else self._part.frames
 
     def _in_part(self, frame: NDArray[Any]) -> NDArray[np.bool_]:
-        return np.isin(frame, np.array(sorted(self._frames or ()), np.int64))
+        return np.isin(frame, np.array(sorted(self.frames or ()), np.int64))
 
     def _mine(self, events: list[Any]) -> list[Any]:
-        frames = self._frames
+        frames = self.frames
         return events if frames is None else [event for event in events if event.frame in frames]

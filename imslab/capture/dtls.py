@@ -4,15 +4,16 @@ Spec: RFC 6347, 4.1 and 4.2; RFC 5764 (use_srtp); RFC 8122 (fingerprints in SDP)
 the port). What is read is what passes in clear; the keys come out of a key log (`imslab.srtp.handshake`).
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from imslab.capture import dtls_records
 from imslab.capture.announcements import Announcements
+from imslab.capture.dtls_records import ALERT, CHANGE_CIPHER_SPEC, HANDSHAKE, DtlsRows
 from imslab.capture.file import CaptureFile
-from imslab.capture.index import UDP, Column, Index
+from imslab.capture.index import Column, Index
 from imslab.capture.media_keys import SrtpKey
 from imslab.capture.reassemble import Endpoint
 from imslab.errors import FingerprintMismatch, Malformed, SrtpError
@@ -23,10 +24,6 @@ from imslab.srtp.keylog import KeyLog
 from imslab.srtp.profiles import Profile
 from imslab.srtp.records import records
 
-CHANGE_CIPHER_SPEC, ALERT, HANDSHAKE, APPLICATION_DATA = 20, 21, 22, 23
-_HEADER = 13  # octets of a record
-_VERSIONS = (0xFEFF, 0xFEFD, 0x0100)  # DTLS 1.0, 1.2 (1.3 says 1.2 too), OpenSSL before it had a number
-_MOST_RECORDS = 32  # in one datagram
 _MOST_ROWS = 100_000  # of handshakes in one capture
 _ROLES: tuple[Role, Role] = ("client", "server")
 
@@ -106,29 +103,18 @@ class DtlsSession:
 
 
 def read(
-    capture: CaptureFile, index: Index, announcements: Announcements, warnings: list[str]
+    capture: CaptureFile, index: Index, rows: DtlsRows, announcements: Announcements, warnings: list[str]
 ) -> list[DtlsSession]:
     """Return the DTLS handshakes of a capture in the order of their first frames."""
-    rows, kinds = _rows(index)
     found: list[DtlsSession] = []
-    for mine in _conversations(index, rows):
-        told = np.isin(kinds[mine], (HANDSHAKE, ALERT, CHANGE_CIPHER_SPEC))
-        if (kinds[mine] == HANDSHAKE).any():
-            counts = _record_counts(index, rows[mine])
-            steps = _steps(capture, index, rows[mine][told][:_MOST_ROWS], warnings)
+    for mine in _conversations(index, rows.row):
+        kinds = rows.type[mine]
+        told = np.isin(kinds, (HANDSHAKE, ALERT, CHANGE_CIPHER_SPEC))
+        if (kinds == HANDSHAKE).any():
+            counts = dtls_records.counts(index, rows.row[mine])
+            steps = _steps(capture, index, rows.row[mine][told][:_MOST_ROWS], warnings)
             found += [_session(one, counts, announcements) for one in steps]
     return sorted(found, key=lambda session: session.frames[0])
-
-
-def _rows(index: Index) -> tuple[Column, Column]:
-    """Return the rows that begin with a DTLS record, and its content type."""
-    rows = np.flatnonzero((index.protocol == UDP) & (index.length > _HEADER))
-    word = index.data.u32(index.start[rows])
-    kind, version = word >> 24, word >> 8 & 0xFFFF
-    likely = (kind >= CHANGE_CIPHER_SPEC) & (kind <= 24) & np.isin(version, _VERSIONS)
-    rows, kind = rows[likely], kind[likely]
-    whole = index.data.u16(index.start[rows] + 11) + _HEADER <= index.length[rows]
-    return rows[whole], kind[whole]
 
 
 def _conversations(index: Index, rows: Column) -> Iterator[Column]:
@@ -140,20 +126,6 @@ def _conversations(index: Index, rows: Column) -> Iterator[Column]:
     order = np.argsort(conversation, kind="stable")
     cuts = np.flatnonzero(np.diff(conversation[order])) + 1
     yield from (part for part in np.split(order, cuts) if len(part))
-
-
-def _record_counts(index: Index, rows: Column) -> dict[int, int]:
-    """Return how many records of each content type there are; each step goes one further, in all rows."""
-    at, end = index.start[rows].copy(), index.start[rows] + index.length[rows]
-    counts: Counter[int] = Counter()
-    for _ in range(_MOST_RECORDS):
-        inside = at + _HEADER <= end
-        at, end = at[inside], end[inside]
-        if not len(at):
-            break
-        counts.update(index.data.u8(at).tolist())
-        at = at + _HEADER + index.data.u16(at + 11)
-    return dict(sorted(counts.items()))
 
 
 @dataclass(slots=True)

@@ -9,8 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from imslab.capture.registrations import view
-from imslab.capture.sip import SipEvent
+from imslab.capture.sip import SipEvent, view
 from imslab.sip import Challenge, Credentials, Message
 from imslab.sip.names import key
 

@@ -3,7 +3,8 @@
 Spec: RFC 3550, 6.4.1 and A.8: J(i) = J(i-1) + (|D(i-1, i)| - J(i-1)) / 16, where D is how much longer one
 packet was on the way than the other. A packet is compared with the newest before it: what comes late is
 compared, but nothing is compared with it. Mean and maximum are taken over packets that follow another one
-within a talkspurt: not over those with the marker bit (RFC 3551, 4.1), comfort noise, and what comes late.
+within a talkspurt: not over those that begin one (the marker bit, RFC 3551, 4.1), comfort noise, and what
+comes late.
 """
 
 import numpy as np
@@ -70,8 +71,14 @@ def _differences(packets: RtpPackets, newest: Mask, clock: Column) -> Real:
 def _regular(packets: RtpPackets, newest: Mask, is_media: Mask) -> Mask:
     follows = np.concatenate([[False], is_media[:-1]])
     follows[packets.first] = False
-    regular: Mask = is_media & follows & newest & ~packets.marker
+    regular: Mask = is_media & follows & newest & ~_begins_talk(packets)
     return regular
+
+
+def _begins_talk(packets: RtpPackets) -> Mask:
+    """Mark the first packets of talkspurts; who sets the marker on most packets says nothing with it."""
+    many = np.add.reduceat(packets.marker.astype(np.int64), packets.first)
+    return packets.marker & (many * 2 <= packets.count)[packets.group]
 
 
 def smoothed(values: Real, first: Column) -> Real:

@@ -109,8 +109,9 @@ def _key_log(keylog: str | PathLike[str] | bytes | None) -> bytes:
     return octets
 
 
-def with_secrets(keys: MediaKeys, secrets: Iterable[tuple[int, bytes]]) -> KeyLog:
+def with_secrets(keys: MediaKeys | None, secrets: Iterable[tuple[int, bytes]]) -> KeyLog:
     """Return the key log that was given, and those of the Decryption Secrets Blocks, as one."""
     logs = [KeyLog.parse(octets) for kind, octets in secrets if kind == TLS_KEY_LOG]
-    joined = {name: secret for log in (*logs, keys.key_log) for name, secret in log.secrets.items()}
-    return KeyLog(joined, tuple(warning for log in (*logs, keys.key_log) for warning in log.warnings))
+    logs += [keys.key_log] if keys else []
+    joined = {name: secret for log in logs for name, secret in log.secrets.items()}
+    return KeyLog(joined, tuple(warning for log in logs for warning in log.warnings))

@@ -9,7 +9,11 @@ capture. A codec whose values G.113 does not give has none; wide-band codecs hav
 (G.107.1) and have none either.
 """
 
-from typing import NamedTuple
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from imslab.capture.streams import RtpStream
 
 _DEFAULT = 93.2  # Ro - Is at the defaults of table 2
 _BEGINS_TO_HURT = 177.3  # milliseconds of delay
@@ -32,6 +36,20 @@ _CODECS = {
     "gsm-efr": Impairment(5, 10.0),
     "amr": Impairment(5, 10.0),  # at 12.2 kbit/s it is GSM-EFR
 }
+
+
+def estimate(stream: "RtpStream", network_delay: float = 0.0) -> float | None:
+    """Return the mean opinion score of a stream; ``network_delay``: one way, seconds, where it is known.
+
+    A receiver adds a frame of sound and a jitter buffer, which is taken for twice the mean jitter.
+    """
+    if stream.codec is None or stream.expected == 0 or math.isnan(stream.jitter_mean):
+        return None
+    frame = stream.talk / stream.unique if stream.talk and stream.unique else 0.0
+    buffer = 2 * stream.jitter_mean / 1e3
+    ratio = burst_ratio(stream.loss, stream.gaps, stream.lost)
+    r = rating(stream.codec.name, stream.loss, network_delay + frame + buffer, ratio)
+    return None if r is None else mos(r)
 
 
 def rating(codec: str, loss: float, delay: float, burst_ratio: float = 1.0) -> float | None:

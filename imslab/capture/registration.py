@@ -7,8 +7,6 @@ import html
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from imslab.capture.hops import hops
-from imslab.capture.registrations import Login
 from imslab.capture.views import Arrow, picture
 from imslab.capture.wire import Wire, connection
 
@@ -18,12 +16,13 @@ if TYPE_CHECKING:
     from imslab.capture.apdu import ApduEvent
     from imslab.capture.capture import Capture
     from imslab.capture.cx import CxEvent
+    from imslab.capture.registrations import Login
 
 
 class Registration:
     """One registration: what was asked and answered, with its APDUs and Cx messages in the ladder."""
 
-    def __init__(self, login: Login, capture: "Capture") -> None:
+    def __init__(self, login: "Login", capture: "Capture") -> None:
         self._login, self._capture = login, capture
         self.impi, self.impu, self.call_id = login.impi, login.impu, login.call_id
         self.algorithm, self.result, self.status = login.algorithm, login.result, login.status
@@ -65,6 +64,8 @@ class Registration:
     def hops(self) -> "pd.DataFrame":
         """What each node on the way did to each message: frame, node, message, added, removed, changed."""
         import pandas as pd
+
+        from imslab.capture.hops import hops
 
         names = self._capture.names
         rows = [

@@ -6,21 +6,28 @@ what is not known is null. Frames count from 1. Nothing here loads pandas: a pro
 
 import math
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from imslab.capture.index import LINK_NAMES
 
 if TYPE_CHECKING:
     from imslab.capture.call import Call
     from imslab.capture.capture import Capture
+    from imslab.capture.dtls import DtlsSession
     from imslab.capture.registration import Registration
     from imslab.capture.streams import RtpStream
 
 Json = dict[str, Any]
 
 
-def report(capture: "Capture") -> Json:
-    """Return everything that the contract names; a part of a capture gives the report of that part."""
+def report(capture: "Capture", findings: Iterable[Mapping[str, Any]] = ()) -> Json:
+    """Return everything that the contract names; a part of a capture gives the report of that part.
+
+    ``findings`` are taken as they are: severity, what, why, frames.
+    """
     return {
         "capture": _file(capture),
         "sip": _sip(capture),
@@ -28,18 +35,18 @@ def report(capture: "Capture") -> Json:
         "calls": [_call(call) for call in capture.call_list],
         "rtp": [_stream(capture, stream) for stream in capture.rtp],
         "rtcp": _rtcp(capture),
-        "dtls": [],
+        "dtls": [_dtls(session) for session in capture.dtls],
         "stun": {"messages": len(capture.stun), "by_type": capture.stun.by_type},
-        "esp": [],
+        "esp": _esp(capture),
         "apdu": _apdu(capture),
-        "findings": [],
+        "findings": [dict(finding) for finding in findings],
         "warnings": capture.warnings,
     }
 
 
 def _file(capture: "Capture") -> Json:
     file, records = capture.file, capture.file.records
-    rows = slice(None) if (frames := capture.frames) is None else frames - 1
+    rows = slice(None) if capture.frames is None else np.array(sorted(capture.frames), np.int64) - 1
     time, link = records.time[rows], records.link[rows]
     return {
         "file": file.name,
@@ -120,7 +127,7 @@ def _stream(capture: "Capture", stream: "RtpStream") -> Json:
         "jitter_ms_max": _number(stream.jitter_max),
         "talk_s": _number(stream.talk),
         "dtmf": "".join(key.key for key in capture.keys_pressed(stream)),
-        "mos": None,
+        "mos": _number(capture.mos(stream)),
         "encrypted": stream.encrypted,
         "decrypted": stream.decrypted,
         "call_id": stream.call_id or None,
@@ -130,6 +137,39 @@ def _stream(capture: "Capture", stream: "RtpStream") -> Json:
 def _rtcp(capture: "Capture") -> Json:
     kinds = Counter(str(packet.type) for packet in capture.rtcp)
     return {"packets": kinds.total(), "by_type": dict(sorted(kinds.items()))}
+
+
+def _dtls(session: "DtlsSession") -> Json:
+    from imslab.srtp.prf import VERSION_NAMES
+
+    handshake = session.handshake
+    hello = handshake.client_hello
+    return {
+        "client": "{}:{}".format(*session.client),
+        "server": "{}:{}".format(*session.server),
+        "version": VERSION_NAMES.get(handshake.version or 0),
+        "cipher_suite": None if handshake.cipher_suite is None else f"0x{handshake.cipher_suite:04x}",
+        "srtp_profile": session.profile,
+        "srtp_offered": [f"0x{code:04x}" for code in (hello.srtp_profiles if hello else ())],
+        "fingerprints": dict(session.fingerprints),
+        "matches_sdp": dict(session.matches),
+        "records": {str(kind): count for kind, count in session.records.items()},
+        "frames": list(session.frames),
+        "call_id": session.call_id or None,
+    }
+
+
+def _esp(capture: "Capture") -> list[Json]:
+    """Return a row for each security association: two addresses and the SPI."""
+    packets = capture.esp
+    association, which = np.unique(packets.pair << 32 | packets.spi, return_inverse=True)
+    many, opened = np.bincount(which), np.bincount(which, packets.opened).astype(np.int64)
+    found = zip(association.tolist(), many.tolist(), opened.tolist(), strict=True)
+    return [
+        dict(zip(("src", "dst"), capture.esp_addresses(one >> 32), strict=True))
+        | {"spi": f"0x{one & 0xFFFFFFFF:08x}", "packets": count, "decrypted": clear}
+        for one, count, clear in found
+    ]
 
 
 def _apdu(capture: "Capture") -> Json:

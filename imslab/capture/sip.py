@@ -7,6 +7,7 @@ that completes it. What begins like SIP and cannot be read is a warning with its
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -201,3 +202,14 @@ def _received(reader: _Reader, chunk: Chunk) -> tuple[list[Message], Message | N
 
 def _time(capture: CaptureFile, frame: int) -> float:
     return int(capture.records.time[frame - 1]) / 1e9
+
+
+def view(value: object, name: str) -> Any:
+    """Return what the typed view ``name`` gives, or None when what it reads is missing or broken.
+
+    A capture shows what was on the wire, and what was on the wire may be broken.
+    """
+    try:
+        return getattr(value, name)
+    except Malformed:
+        return None

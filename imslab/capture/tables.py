@@ -10,8 +10,7 @@ import numpy as np
 
 from imslab.capture.file import CaptureFile
 from imslab.capture.index import TCP, UDP, Index, address
-from imslab.capture.registrations import Challenge, view
-from imslab.capture.sip import SipEvent
+from imslab.capture.sip import SipEvent, view
 from imslab.capture.streams import RtpStream
 from imslab.capture.transactions import Transaction
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from imslab.capture.apdu import ApduEvent
     from imslab.capture.call import Call
     from imslab.capture.registration import Registration
+    from imslab.capture.registrations import Challenge
 
 _MESSAGE = (
     "frame", "time", "src", "sport", "dst", "dport", "transport", "start_line", "method", "status", "call_id",
@@ -183,7 +183,7 @@ def _vector_rows(
             yield pair.events[0].frame, "", "", parts["RAND"].hex(), *autn, "", None, ""
 
 
-def _vector_row(challenge: Challenge, impi: str) -> tuple[Any, ...]:
+def _vector_row(challenge: "Challenge", impi: str) -> tuple[Any, ...]:
     octets = challenge.rand, challenge.sqn_xor_ak, challenge.amf, challenge.mac_a, challenge.auts
     hexes = [value.hex() for value in octets]
     return challenge.frame, impi, challenge.algorithm, *hexes, challenge.verified, challenge.sqn.hex()

@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from imslab.capture.reassemble import Endpoint
-from imslab.capture.registrations import view
-from imslab.capture.sip import SipEvent
+from imslab.capture.sip import SipEvent, view
 
 # A capture from several interfaces shows a datagram several times within moments. What comes again later than
 # this was sent again: timers A, E and G begin at T1, half a second, and nobody sets T1 this low.

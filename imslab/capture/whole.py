@@ -4,10 +4,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from imslab.capture import announcements, index, rtcp, sip, streams, stun
+import numpy as np
+
+from imslab.capture import announcements, dtls_records, index, rtcp, sip, streams, stun
 from imslab.capture.announcements import Announcements
 from imslab.capture.file import CaptureFile
-from imslab.capture.media_keys import MediaKeys, SrtpKey, with_secrets
+from imslab.capture.index import Column
+from imslab.capture.reassemble import first_words
 from imslab.capture.rtcp import Report
 from imslab.capture.rtp import RtpPackets
 from imslab.capture.sip import SipEvent
@@ -19,15 +22,25 @@ if TYPE_CHECKING:
     from imslab.capture.decryption import Opener
     from imslab.capture.dtls import DtlsSession
     from imslab.capture.http import HttpEvent
+    from imslab.capture.media_keys import MediaKeys, SrtpKey
+    from imslab.capture.unlock import Keyring
+
+_GSMTAP = 4729  # the UDP port of APDUs
+_HTTP = tuple(int.from_bytes(word) for word in (b"GET ", b"POST", b"PUT ", b"HEAD", b"HTTP"))
 
 
 class Whole:
-    """What one file holds; ``warnings`` grows with what is read."""
+    """What one file holds; ``warnings`` grows with what is read.
 
-    def __init__(self, file: CaptureFile, media_keys: MediaKeys | None = None) -> None:
-        self.file, self.warnings = file, list[str]()
+    ``keys``, ``media_keys``  of subscribers and of media, where some were given
+    """
+
+    def __init__(
+        self, file: CaptureFile, keys: "Keyring | None" = None, media_keys: "MediaKeys | None" = None
+    ) -> None:
+        self.file, self.keys, self.media_keys = file, keys, media_keys
+        self.warnings: list[str] = []
         self.unreadable_sip: list[int] = []  # frames of what begins like SIP and cannot be read at all
-        self._media_keys = media_keys or MediaKeys()
 
     @cached_property
     def index(self) -> index.Index:
@@ -66,11 +79,13 @@ class Whole:
         return rtcp.read(self.file, self.index, rows, opened)
 
     @cached_property
-    def srtp_keys(self) -> list[SrtpKey]:
+    def srtp_keys(self) -> "list[SrtpKey]":
         """The keys that may open SRTP: those given, those of DTLS, those of SDP."""
-        found = list(self._media_keys.given)
+        found = list(self.media_keys.given) if self.media_keys else []
         if self.dtls:
-            secrets = with_secrets(self._media_keys, self.file.secrets)
+            from imslab.capture.media_keys import with_secrets
+
+            secrets = with_secrets(self.media_keys, self.file.secrets)
             self.warnings += secrets.warnings
             found += [key for session in self.dtls for key in session.keys(secrets)]
         if any(one.get("crypto") is not None for a in self.announcements.all for one in a.media):
@@ -82,9 +97,12 @@ class Whole:
     @cached_property
     def dtls(self) -> "list[DtlsSession]":
         """The DTLS handshakes."""
+        rows = dtls_records.rows(self.index)
+        if not rows.has_handshake:
+            return []
         from imslab.capture import dtls
 
-        return dtls.read(self.file, self.index, self.announcements, self.warnings)
+        return dtls.read(self.file, self.index, rows, self.announcements, self.warnings)
 
     @cached_property
     def _opener(self) -> "Opener":
@@ -92,18 +110,24 @@ class Whole:
 
         return Opener(self.file, self.index, self._key_order, self.warnings)
 
-    def _key_order(self, flow: int) -> list[SrtpKey]:
+    def _key_order(self, flow: int) -> "list[SrtpKey]":
         """Return all keys: those whose sender has the socket, those of the same call, then the others."""
         source, destination = self.index.flows.endpoints(flow)
         announced = (self.announcements.at(end) for end in (source, destination))
         calls = {one.call_id for one in announced if one} - {""}
         return sorted(self.srtp_keys, key=lambda key: (source not in key.sockets, key.call_id not in calls))
 
+    @cached_property
+    def _words(self) -> Column:
+        return first_words(self.file, self.index)
+
     # What follows brings more of the house with it (the card, the core): only for captures that need it.
 
     @cached_property
     def apdus(self) -> "list[ApduEvent]":
         """The APDUs."""
+        if not ((self.index.flows.dport == _GSMTAP) | (self.index.flows.sport == _GSMTAP)).any():
+            return []
         from imslab.capture import apdu
 
         return apdu.read(self.file, self.index, self.warnings)
@@ -111,6 +135,10 @@ class Whole:
     @cached_property
     def cx(self) -> "list[CxEvent]":
         """The Diameter Cx messages."""
+        if not (
+            (self._words >> 24 == 1) & (self._words & 3 == 0)
+        ).any():  # version 1, a length in whole words
+            return []
         from imslab.capture import cx
 
         return cx.read(self.file, self.index, self.warnings)
@@ -118,6 +146,8 @@ class Whole:
     @cached_property
     def http(self) -> "list[HttpEvent]":
         """The HTTP messages."""
+        if not np.isin(self._words, _HTTP).any():
+            return []
         from imslab.capture import http
 
         return http.read(self.file, self.index, self.warnings)

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import imslab
-from imslab.cli import card, card_write, core, demo, doctor, explain, lab
+from imslab.cli import card, card_write, core, demo, doctor, explain, inspect, lab
 
 app = typer.Typer(
     name="imslab",
@@ -42,6 +42,9 @@ app.command(
     "explain",
     epilog="Example: imslab explain --algorithm AKAv2-MD5 --nonce ... --response ... --k @k --opc @opc",
 )(explain.explain)
+app.command("inspect", epilog="Example: imslab inspect call.pcapng --k @k --opc @opc --keylog keys.log")(
+    inspect.inspect
+)
 app.command("core", epilog="Example: imslab core --port 5060 --profile data/profiles/alice.json")(core.core)
 app.command("demo", epilog="Example: imslab demo --trace demo.pcapng")(demo.demo)
 card.app.command(

@@ -1,0 +1,105 @@
+"""``imslab inspect FILE``: everything that can be read in a capture, as text or as JSON.
+
+Keys do not belong into the history of a shell: like those of ``imslab explain`` they may be given as
+``@file``, or in the environment, as IMSLAB_K, IMSLAB_OP, IMSLAB_OPC and IMSLAB_SRTP. Nothing here loads
+pandas: a program waits.
+"""
+
+import json as json_format
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from imslab.cli.explain import from_environment, from_file
+
+if TYPE_CHECKING:
+    from imslab.capture import Capture
+
+Text = str | None
+Texts = list[str] | None
+STDIN = "-"
+_PATIENCE = 2.0  # seconds before a progress bar appears
+_SLOW = 20_000_000  # octets of a file that may take so long
+
+Step = tuple[str, Callable[["Capture"], Any]]
+STEPS: Sequence[Step] = (
+    ("SIP", lambda capture: capture.sip),
+    ("streams and keys", lambda capture: capture.rtp),
+    ("RTCP, DTLS, STUN", lambda capture: (capture.rtcp, capture.dtls, capture.stun)),
+    ("card and network", lambda capture: (capture.apdu_events, capture.cx_events, capture.http)),
+    ("registrations", lambda capture: capture.logins),
+    ("calls", lambda capture: capture.call_list),
+)
+
+
+def inspect(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="a capture (pcap, pcapng); - is stdin")],
+    k: Annotated[Text, typer.Option(help="subscriber key, or @file")] = None,
+    op: Annotated[Text, typer.Option(help="operator value OP, or @file")] = None,
+    opc: Annotated[Text, typer.Option(help="OPc: OP bound to K, or @file")] = None,
+    profile: Annotated[Texts, typer.Option(help="profile of a subscriber; may stand several times")] = None,
+    keylog: Annotated[Text, typer.Option(help="NSS key log with the secrets of DTLS connections")] = None,
+    srtp: Annotated[
+        Texts, typer.Option(help="PROFILE:base64 of an SRTP key and salt, or @file; may stand several times")
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="print JSON (data/schema/inspect.schema.json)")
+    ] = False,
+) -> None:
+    """Say what is in a capture: registrations, calls, streams, what could be opened, and what is wrong.
+
+    Keys that stand in the capture itself (SDES, a Decryption Secrets Block) need not be given. Others are
+    kept out of the shell's history as @file (--k @k.hex), or in the environment (IMSLAB_K, IMSLAB_OP,
+    IMSLAB_OPC, IMSLAB_SRTP).
+    """
+    from imslab.capture import open_capture
+    from imslab.capture.report import report
+
+    capture = open_capture(
+        sys.stdin.buffer if file == STDIN else file,
+        **{name: _key(name, value) for name, value in (("k", k), ("op", op), ("opc", opc))},
+        profile=profile or None,
+        keylog=keylog,
+        srtp=[key for one in srtp or _words("SRTP") if (key := from_file("srtp", one))],
+    )
+    _read(capture, slow=file == STDIN or _size(file) >= _SLOW)
+    found = report(capture)
+    if json:
+        print(json_format.dumps(found, indent=2))
+        return
+    from imslab.cli.summary import show
+
+    show(found)
+
+
+def _read(capture: "Capture", *, slow: bool) -> None:
+    """Read everything, with a progress bar on stderr when that takes long."""
+    if not slow:
+        return
+    from tqdm import tqdm
+
+    look: dict[str, Any] = {"file": sys.stderr, "leave": False, "disable": None, "unit": "step"}
+    with tqdm(total=len(STEPS), delay=_PATIENCE, **look) as bar:
+        for name, step in STEPS:
+            bar.set_description(name)
+            step(capture)
+            bar.update()
+
+
+def _size(file: str) -> int:
+    try:
+        return Path(file).stat().st_size
+    except OSError:
+        return 0  # whoever opens it says what is wrong
+
+
+def _key(name: str, value: Text) -> Text:
+    return from_file(name, value or from_environment(name))
+
+
+def _words(name: str) -> list[str]:
+    return os.environ.get(f"IMSLAB_{name}", "").split()
