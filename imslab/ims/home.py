@@ -1,9 +1,10 @@
-"""A home network in one thread: one subscriber with a card, P-CSCF, S-CSCF and HSS.
+"""A home network in one thread: subscribers with their cards, P-CSCF, S-CSCF and HSS.
 
-What a notebook needs to drop, replay or forge a message of a login: no socket, no waiting, and
-the same octets in each run when ``random`` is seeded.
+What a notebook needs to drop, replay or forge a message of a login or a call: no socket, no waiting, and the
+same octets in each run when ``random`` is seeded.
 """
 
+from imslab.ims.call import Times
 from imslab.ims.hss import Hss
 from imslab.ims.network import Card, Network
 from imslab.ims.node import Address, RandomSource
@@ -18,7 +19,7 @@ UE, PCSCF, SCSCF = (Address(f"127.0.0.{last}", 5060) for last in (11, 21, 31))
 
 
 class HomeNetwork(Network):
-    """The nodes of one registration, connected: ``ue``, ``pcscf``, ``scscf`` and ``hss``.
+    """The nodes of one home network, connected: ``ue``, ``pcscf``, ``scscf`` and ``hss``.
 
     ``profile``     the subscriber; the HSS knows it, and a software card is made of it
     ``random``      gives all random octets: RAND, tags, branches, cnonces
@@ -26,6 +27,7 @@ class HomeNetwork(Network):
     ``algorithm``   the only one that the UE accepts; None takes the strongest that is offered
     ``policy``      what the S-CSCF offers
     ``transport``   "UDP", "TCP" or "WS"; the hop to the S-CSCF is UDP
+    ``times``       how long the UE's calls wait
     """
 
     def __init__(
@@ -39,34 +41,61 @@ class HomeNetwork(Network):
         transport: str = "UDP",
         expires: int = EXPIRES,
         now: float = 0.0,
+        times: Times | None = None,
     ) -> None:
-        client = IsimClient(SoftwareCard(profile))
+        self._random, self._clients = random, dict[str, IsimClient]()
         self.hss = Hss(random=random)
-        self.hss.add(profile)
         self.scscf = Scscf(SCSCF, profile.domain, self.hss.ask, random=random, policy=policy)
         self.pcscf = Pcscf(PCSCF, SCSCF, profile.domain, random=random)
-        self.ue = Ue(
+        super().__init__(self.pcscf, self.scscf, now=now)
+        self.ues: list[Ue] = []
+        self.ue = self.subscribe(
+            profile, card=card, algorithm=algorithm, transport=transport, expires=expires, times=times
+        )
+
+    def subscribe(
+        self,
+        profile: Profile,
+        *,
+        card: Card | None = None,
+        algorithm: str | None = None,
+        transport: str = "UDP",
+        expires: int = EXPIRES,
+        times: Times | None = None,
+    ) -> Ue:
+        """Add a terminal with the card of ``profile``, the next address after the last one, and return it.
+
+        A second terminal of the same subscriber shares the card with the first: a call rings at both.
+        """
+        if profile.impi not in self._clients:
+            self.hss.add(profile)
+            self._clients[profile.impi] = IsimClient(SoftwareCard(profile))
+        client = self._clients[profile.impi]
+        ue = Ue(
             client.read_profile(),
-            UE._replace(transport=transport),
+            Address(f"127.0.{len(self.ues) // 10}.{11 + len(self.ues) % 10}", UE.port, transport),
             PCSCF._replace(transport=transport),
-            random=random,
+            random=self._random,
             algorithm=algorithm,
             expires=expires,
+            times=times,
         )
-        super().__init__(self.pcscf, self.scscf, now=now)
-        self.add(self.ue, client if card is None else card)
+        self.ues.append(ue)
+        self.add(ue, client if card is None else card)
+        return ue
 
-    def register(self) -> Registered | None:
-        """Register, or renew: deliver until nobody has anything to say.
+    def register(self, ue: Ue | None = None) -> Registered | None:
+        """Register, or renew, ``ue`` or the first one: deliver until nobody has anything to say.
 
         Returns what the network granted, or None when the UE still waits for a lost message (``advance``
         the clock then). Raises what the UE failed with: MacFailure, RegistrationFailed or CardError.
         """
-        self.ue.register(self.now)
+        ue = ue or self.ue
+        ue.register(self.now)
         self.run()
-        if self.ue.failure is not None:
-            raise self.ue.failure
-        return None if self.ue.state is State.REGISTERING else self.ue.registered
+        if ue.failure is not None:
+            raise ue.failure
+        return None if ue.state is State.REGISTERING else ue.registered
 
     @property
     def to_ue(self) -> list[Message]:

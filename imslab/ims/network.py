@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 from imslab.errors import ImslabError
+from imslab.ims.indications import Indication
 from imslab.ims.node import Address, Event, Node, Send
 from imslab.ims.ue import CardAnswer, Ue
 
 Intercept = Callable[[Send], Iterable[Send]]
+Owner = Callable[[Indication, float], None]  # what a person does, or a program, when a UE tells something
 
 
 class Card(Protocol):
@@ -49,6 +51,7 @@ class Network:
         self.log: list[Event] = []
         self._nodes: dict[tuple[str, int], Node] = {}
         self._cards: dict[int, Card] = {}
+        self._owners: dict[int, Owner] = {}
         self._most = most
         for node in nodes:
             self.add(node)
@@ -58,6 +61,10 @@ class Network:
         self._nodes[node.address[:2]] = node
         if card is not None:
             self._cards[id(node)] = card
+
+    def own(self, ue: Ue, owner: Owner) -> None:
+        """Let ``owner`` hear what ``ue`` tells, as it happens; else it waits in ``ue.indications()``."""
+        self._owners[id(ue)] = owner
 
     @property
     def nodes(self) -> list[Node]:
@@ -118,5 +125,8 @@ class Network:
             except ImslabError as error:
                 answer = error
             node.card_answered(answer, self.now)
+        if (owner := self._owners.get(id(node))) is not None and isinstance(node, Ue):
+            for indication in node.indications():
+                owner(indication, self.now)
         self.log += node.events()
         return node.outgoing()

@@ -225,7 +225,11 @@ class OutgoingCall(Call):
         self.agent.ask(cancel_for(self._client.request), now, _ignore)
         # RFC 3261, 9.1: whoever does not even answer the INVITE after 64*T1 is taken for cancelled.
         until = now + self.agent.transactions.timing.timeout
-        self._timer = self.agent.timers.start(until, partial(self.over, self._cancelled))
+        self._timer = self.agent.timers.start(until, partial(self._unheeded, self._client, self._cancelled))
+
+    def _unheeded(self, client: Client, ending: Ending, now: float) -> None:
+        client.abandon(now)
+        self.over(ending, now)
 
     def _stop_waiting(self) -> None:
         if self._timer is not None:

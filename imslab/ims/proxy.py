@@ -100,6 +100,8 @@ class ResponseContext:
             branch.cancelled = True
             self._send_cancel(branch, now)
         elif branch.final is None:
+            if branch.client is not None:
+                branch.client.abandon(now)
             self._finish(branch, Message.reply(branch.request, 408, to_tag=self.server.tag), now)
 
     def _response(self, branch: Branch, client: Client, response: Message, now: float) -> None:

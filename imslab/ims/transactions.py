@@ -96,6 +96,11 @@ class Client(_Entry):
             self.transaction.handle_transport_error()
             self._touched(now)
 
+    def abandon(self, now: float) -> None:
+        """Wait no longer: an INVITE that was cancelled is not answered (RFC 3261, 9.1)."""
+        self.transaction.terminate()
+        self._touched(now)
+
     def _ended(self, now: float) -> None:
         if self._layer.clients.pop(self.transaction.key, None) is self and self.silent:
             status = 408 if self.transaction.timed_out else 503

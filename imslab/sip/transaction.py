@@ -146,6 +146,10 @@ class _Transaction(ABC):
         self.failed = True
         self._terminate()
 
+    def terminate(self) -> None:
+        """End the transaction: nobody waits for its answer any more (RFC 3261, 9.1)."""
+        self._terminate()
+
     def _due(self, now: float) -> str | None:
         due = [(at, name) for name, at in self._deadlines.items() if at <= now]
         return min(due)[1] if due else None
