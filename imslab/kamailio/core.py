@@ -33,6 +33,7 @@ PACKAGES = (
 )
 INSTALL = f"sudo apt install {' '.join(PACKAGES)}"
 _START = 20.0  # seconds that a CSCF may take until it listens and has found the HSS
+_QUIET = 0.1  # seconds without a copy after which nothing more is on its way
 _STOP = 5.0  # seconds that it may take to end
 _FAULT = re.compile(r"(?:CRITICAL|ERROR): (?!ims_ipsec_pcscf)(.*)")
 
@@ -69,11 +70,13 @@ class Kamailio:
         self.domain, self.host = self.configuration.domain, self.configuration.pcscf
         self.hss = Hss(database, random=random or Randomness())
         self.addresses: dict[str, Address] = {}
-        self._temporary = None if directory else tempfile.TemporaryDirectory(prefix="imslab-kamailio-")
-        self.directory = directory or Path(self._temporary.name if self._temporary else ".")
+        self.directory = directory or Path()
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
+        self._is_temporary = directory is None
         self._on_event = on_event
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._hep: HepListener | None = None
+        self._last_copy = 0.0
         # Kamailio takes the FQDN of its peer for the address to connect to, and compares it with Origin-Host.
         self.cx = HssServer(
             self.hss,
@@ -132,6 +135,13 @@ class Kamailio:
         self.hss.close()
         if self._temporary is not None:
             self._temporary.cleanup()
+            self._temporary = None
+
+    async def settled(self, seconds: float = 2.0) -> None:
+        """Wait until no copy of a message has come for ``_QUIET`` seconds, ``seconds`` at most."""
+        end = self.clock() + seconds
+        while self.clock() < min(end, self._last_copy + _QUIET):
+            await asyncio.sleep(_QUIET / 5)
 
     def log(self, name: str) -> str:
         """Return what a CSCF has written so far."""
@@ -140,6 +150,9 @@ class Kamailio:
 
     async def _start(self) -> None:
         where = self.configuration
+        if self._is_temporary:
+            self._temporary = tempfile.TemporaryDirectory(prefix="imslab-kamailio-")
+            self.directory = Path(self._temporary.name)
         self._hep = await HepListener.bind(*where.trace, self._seen)
         where.write(self.directory)
         await self.cx.start()
@@ -205,6 +218,7 @@ class Kamailio:
 
         What passes between a terminal and the P-CSCF is recorded by the terminal, as it stood on the wire.
         """
+        self._last_copy = self.clock()
         inside = {getattr(self.configuration, name) for name in CSCFS}
         hop = {copy.source[0], copy.destination[0]}
         receiver = getattr(self.configuration, _AGENTS.get(copy.agent, "pcscf"))

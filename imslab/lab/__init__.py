@@ -183,6 +183,10 @@ class Lab:
                 self._insert(network, subscriber)
         return self._network
 
+    async def _settled(self) -> None:
+        if self._network is not None:
+            await self._network.settled()
+
     def _insert(self, network: "HomeNetwork", subscriber: Subscriber) -> None:
         """Let the HSS know a subscriber, and reset the card: that is how a trace begins."""
         assert subscriber.profile is not None
@@ -240,6 +244,7 @@ class Lab:
             registered = await terminal.register(algorithm)
         finally:
             self._drain()
+            await self._settled()
         return next(r for r in reversed(self.capture.logins) if r.call_id == registered.call_id)
 
     async def _repeat(
@@ -278,7 +283,15 @@ class Lab:
         ends[caller.name] = end
         signalling = await terminal.call(str(target), end)
         known = callee if isinstance(callee, Subscriber) else None
-        call = LiveCall(lambda: self.capture, caller, known, signalling, ends, video=media == "webrtc")
+        call = LiveCall(
+            lambda: self.capture,
+            caller,
+            known,
+            signalling,
+            ends,
+            video=media == "webrtc",
+            settled=self._settled,
+        )
         try:
             await call.connected()
         except BaseException:
@@ -314,6 +327,7 @@ class Lab:
                 await self._on_the_air(recipient)
             recipient = recipient.card.profile.impu[0]
         await terminal.message(recipient, text)
+        await self._settled()
 
     async def _terminal(self, subscriber: Subscriber, transport: str, expires: int) -> "Terminal":
         from imslab.net.terminal import Terminal

@@ -121,9 +121,10 @@ class LiveCall(LabCall):
         ends: "dict[str, Endpoint]",
         *,
         video: bool,
+        settled: Callable[[], Awaitable[None]],
     ) -> None:
         super().__init__(capture, signalling.call_id, caller, callee)
-        self.signalling, self.ends, self._video = signalling, ends, video
+        self.signalling, self.ends, self._video, self._settled = signalling, ends, video, settled
 
     @property
     def steps(self) -> dict[str, Steps]:
@@ -198,6 +199,7 @@ class LiveCall(LabCall):
         """End the call, and return when both ends have let go of everything."""
         ending = await self.signalling.hang_up()
         await asyncio.gather(*(end.close() for end in self.ends.values()))
+        await self._settled()
         return ending
 
     async def connected(self, seconds: float = PATIENCE) -> None:

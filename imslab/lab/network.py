@@ -111,6 +111,11 @@ class HomeNetwork:
                 self.tap.writer.name(host, name)
         return self.web
 
+    async def settled(self) -> None:
+        """Wait until what others have seen is told: Kamailio's copies come a moment after the messages."""
+        if self.kind == KAMAILIO:
+            await self.core.settled()  # type: ignore[union-attr]
+
     def octets(self) -> bytes:
         """Return the trace so far, with the secrets of its calls at its head."""
         self.tap.flush()

@@ -114,6 +114,7 @@ class Subscriber:
         if self._terminal is None:
             raise ImslabError(f"{self.name} is not registered")
         await self._terminal.deregister()
+        await self._lab._settled()
         self._left = True
 
     async def watch(self) -> dict[str, str]:

@@ -85,15 +85,16 @@ class HssServer:
     async def terminate(self, impi: str, *impus: str) -> None:
         """Take a user out of the network (RTR, TS 29.228 6.1.3): the S-CSCF that serves the user is told.
 
-        ``impus``  only these identities; else all. Raises ImslabError when nobody serves the user or the
-        S-CSCF refuses, NetworkError when it does not answer.
+        ``impus``  only these identities; else all, by their names: Kamailio ignores an RTR that names none
+
+        Raises ImslabError when nobody serves the user or the S-CSCF refuses, NetworkError when it does not answer.
         """
         subscriber = self.hss.subscriber(impi)
         if subscriber is None or not subscriber.server:
             raise ImslabError(f"no S-CSCF serves {impi}: there is nobody to tell")
         identifier = self._next()
         peers = cx.Peers(self._asker(subscriber.server).identity, self.node.host, self.node.realm)
-        octets = cx.encode_termination(impi, impus, peers, identifier=identifier)
+        octets = cx.encode_termination(impi, impus or subscriber.impus, peers, identifier=identifier)
         result = await self._push(subscriber.server, octets, identifier)
         if result != diameter.SUCCESS:
             raise ImslabError(f"the S-CSCF refused to let {impi} go (result {result})")

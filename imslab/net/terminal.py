@@ -104,8 +104,7 @@ class Terminal:
         Raises RegistrationFailed, MacFailure (the network did not prove itself) or CardError.
         """
         ue = await self._ready()
-        if algorithm is not None:
-            ue.algorithm = algorithm
+        ue.algorithm = algorithm or self._algorithm
         ue.register(self.clock())
         await self._settled(ue)
         assert ue.registered is not None
