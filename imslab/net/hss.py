@@ -87,7 +87,7 @@ class HssServer:
 
         ``impus``  only these identities; else all, by their names: Kamailio ignores an RTR that names none
 
-        Raises ImslabError when nobody serves the user or the S-CSCF refuses, NetworkError when it does not answer.
+        Raises ImslabError when nobody serves the user or the S-CSCF refuses, NetworkError when it is silent.
         """
         subscriber = self.hss.subscriber(impi)
         if subscriber is None or not subscriber.server:
