@@ -20,17 +20,19 @@ from imslab.sip.offer import Negotiation
 class IncomingCall(Call):
     """A call that somebody makes to us.
 
-    Raises Malformed when the offer in its INVITE is none.
+    ``negotiation``  what the INVITE offers
+    Raises Malformed when the INVITE can open no dialog.
     """
 
-    def __init__(self, agent: UserAgent, server: Server, times: Times, now: float) -> None:
+    def __init__(
+        self, agent: UserAgent, server: Server, negotiation: Negotiation, times: Times, now: float
+    ) -> None:
         invite = server.request
         asserted = invite.p_asserted_identity
         peer = asserted[0].uri if asserted else invite.from_.uri
         super().__init__(agent, invite.call_id, str(peer), times, now)
         self.is_asserted = bool(asserted)
         self.invite, self._server = invite, server
-        negotiation = Negotiation(asked=invite.body)
         dialog = Dialog.of_server(invite, Message.reply(invite, 180, to_tag=server.tag))
         self.leg: Leg = Leg(self, dialog, negotiation)
         self.leg.learn(invite)

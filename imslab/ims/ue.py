@@ -22,6 +22,7 @@ from imslab.ims.requests import Identity
 from imslab.ims.responder import PREFERENCE, CardAnswer, CardRequest
 from imslab.ims.transactions import Client, Server
 from imslab.sip import BadMessage, Message
+from imslab.sip.offer import Negotiation
 from imslab.sip.transaction import DEFAULT_TIMING, Timing
 
 MOST_CALLS = 128  # at a time; the next one finds us busy
@@ -278,11 +279,16 @@ class Ue(UserAgent):
         elif len(self.calls) >= MOST_CALLS:
             server.reply(486, now)
         else:
-            try:
-                self._calls.append(IncomingCall(self, server, self.times, now))
-            except Malformed as error:
-                self.note(now, "call refused", str(error))
-                server.reply(488, now, [warning(error)])
+            self._ring_at_owner(server, now)
+
+    def _ring_at_owner(self, server: Server, now: float) -> None:
+        try:
+            negotiation = Negotiation(asked=server.request.body)
+        except Malformed as error:
+            self.note(now, "call refused", str(error))
+            server.reply(488, now, [warning(error)])
+            return
+        self._calls.append(IncomingCall(self, server, negotiation, self.times, now))
 
     def _notified(self, server: Server, now: float) -> None:
         event = server.request.event
