@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imslab.errors import FingerprintMismatch, ImslabError, NetworkError, SrtpError
+from imslab.media.description import readable
 from imslab.srtp.dtls import Ledger, Role
+from imslab.srtp.fingerprint import check_fingerprints
 from imslab.srtp.profiles import Profile
 
 Datagram = Callable[[tuple[str, int], tuple[str, int], bytes], None]  # source, destination, octets
@@ -59,7 +61,7 @@ class Watched:
         self.dtls, self.ice = dtls, dtls.transport
         self.host = host
         self._on_sent, self._on_arrived = on_sent, on_arrived
-        self._comparing = False
+        self._mismatch: FingerprintMismatch | None = None
         self._keep_to_the_host()
         if profiles:
             dtls._srtp_profiles = [_for_aiortc(profile) for profile in profiles]
@@ -74,8 +76,6 @@ class Watched:
         """The keys of the handshake, once it is done."""
         if self.dtls.state not in ("connected", "closed") or self.dtls._rx_srtp is None:
             return None
-        from cryptography.hazmat.primitives.serialization import Encoding
-
         ssl = self.dtls._ssl
         return Keying(
             Ledger.from_connection(ssl),
@@ -83,7 +83,7 @@ class Watched:
             ssl.client_random(),
             ssl.server_random(),
             ssl.get_cipher_name(),
-            ssl.get_peer_certificate(as_cryptography=True).public_bytes(Encoding.DER),
+            self._certificate,
         )
 
     @property
@@ -95,12 +95,17 @@ class Watched:
             return None
         if not self.dtls.encrypted:
             return NetworkError("the DTLS handshake failed: the peer refused it, or went away")
-        if self._comparing:
-            return FingerprintMismatch(
-                "the certificate of the DTLS peer does not match a=fingerprint in its SDP: "
-                "somebody stands in the middle, or changed the SDP on its way. Hang up"
-            )
+        if self._mismatch is not None:
+            return self._mismatch
         return SrtpError("the two ends have no SRTP profile in common: let both offer one that both know")
+
+    @property
+    def _certificate(self) -> bytes:
+        """The peer's, DER."""
+        from cryptography.hazmat.primitives.serialization import Encoding
+
+        certificate = self.dtls._ssl.get_peer_certificate(as_cryptography=True)
+        return bytes(certificate.public_bytes(Encoding.DER))
 
     def _keep_to_the_host(self) -> None:
         """Gather one candidate, on this host; ask nobody for names of the local network (mDNS)."""
@@ -109,6 +114,8 @@ class Watched:
 
         async def on_this_host(component: int, addresses: list[str], timeout: int = 5) -> Any:
             candidates = await gather(component, [self.host], timeout)
+            if not candidates:
+                raise NetworkError(f"{self.host} is no address of this machine: choose another")
             for protocol in connection._protocols:
                 self._watch_datagrams(protocol)
             return candidates
@@ -165,13 +172,16 @@ class Watched:
         self.dtls._handle_rtp_data, self.dtls._send_rtp = received, sent
 
     def _check_identity(self) -> None:
-        """Know, when the transport fails, whether it was aiortc's comparison of the fingerprints."""
+        """Find out why, where aiortc's comparison of the fingerprints only says that the transport failed."""
         validate = self.dtls._validate_peer_identity
 
         def validated(parameters: Any) -> None:
-            self._comparing = True
+            texts = (f"{one.algorithm} {one.value}" for one in parameters.fingerprints)
+            try:
+                check_fingerprints(readable(texts), self._certificate)
+            except FingerprintMismatch as error:
+                self._mismatch = error
             validate(parameters)
-            self._comparing = False
 
         self.dtls._validate_peer_identity = validated
 

@@ -134,6 +134,17 @@ async def test_sound_alone(webrtc, describe):
         assert (bob.pictures, bob.moments.first_picture, bob.recorder.last()) == ([], None, None)
 
 
+async def test_a_call_of_sound_alone_is_answered_by_who_could_do_more():
+    alice, bob = WebRtcEndpoint("alice", "127.0.9.11", kinds=["audio"]), WebRtcEndpoint("bob", "127.0.9.12")
+    try:
+        await alice.accept(await bob.answer(await alice.offer()))
+        await asyncio.gather(*(end.recorded(seconds=0.1) for end in (alice, bob)))
+        assert [media.kind for media in bob.local.media] == ["audio"]
+        assert alice.ready and bob.ready
+    finally:
+        await asyncio.gather(alice.close(), bob.close())
+
+
 async def test_who_sends_sound_alone_can_still_see(recording):
     alice = WebRtcEndpoint("alice", "127.0.9.11", tap=recording.tap)
     bob = WebRtcEndpoint("bob", "127.0.9.12", tap=recording.tap, kinds=["audio"])
