@@ -8,11 +8,13 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 from imslab import Lab
 from imslab.aka import generate_vector
 from imslab.data import profile_path
 from imslab.errors import AkaError
+from imslab.lab import LiveCall
 from imslab.uicc import Profile, apdu, exchange
 from imslab.uicc.files import isim
 from imslab.uicc.ota import TAR_ISIM, command_packet, isim_update, seal
@@ -63,6 +65,26 @@ async def gba_login(lab: Lab) -> None:
     await (await lab.alice.browser(uicc=True)).open("http://shop.example.com/account")
 
 
+async def webrtc_call(lab: Lab) -> None:
+    """Record two calls with sound and picture: SRTP keyed by DTLS with AES-GCM, then with AES-CM."""
+    await lab.alice.register("AKAv2-SHA-256")
+    for profile in ("SRTP_AEAD_AES_128_GCM", "SRTP_AES128_CM_HMAC_SHA1_80"):
+        await _talk(lab, profiles=[profile])
+
+
+async def sdes_call(lab: Lab) -> None:
+    """Record a call whose SRTP keys stand in the session descriptions (SDES), and a text message."""
+    await _talk(lab, media="sdes")
+    await lab.bob.message(lab.alice, "every proxy has read the keys of that call")
+
+
+async def _talk(lab: Lab, **how: Any) -> None:
+    call = await lab.alice.call(lab.bob, **how)
+    assert isinstance(call, LiveCall)
+    await call.talk(1.5)
+    await call.hang_up()
+
+
 async def ota_update(lab: Lab) -> None:
     """Record an update over the air (identity, P-CSCF), the same packet once more, and the login after it."""
     keys = Profile.load(profile_path("alice")).ota[0]
@@ -83,6 +105,8 @@ TRACES: dict[str, Callable[[Lab], Awaitable[None]]] = {
     "register-akav1": register_akav1,
     "register-akav2": register_akav2,
     "register-resync": register_resync,
+    "sdes-call": sdes_call,
+    "webrtc-call": webrtc_call,
 }
 
 
@@ -93,7 +117,7 @@ async def make(name: str) -> Path:
         await TRACES[name](lab)
         return lab.save(HERE / f"{name}.pcapng")
     finally:
-        lab.close()
+        await lab.aclose()
 
 
 def main(names: list[str]) -> int:
