@@ -48,8 +48,19 @@ class Stage:
         self.requests: list[str] = []
         self.contexts: list[Any] = []
 
-    async def open(self, name: str = "alice", *, address: str = "", wait: str = "ready", **context: Any):
-        """Open a subscriber's page in a browser profile of its own and wait for a state."""
+    async def open(
+        self,
+        name: str = "alice",
+        *,
+        address: str = "",
+        wait: str = "ready",
+        clock: bool = False,
+        **context: Any,
+    ):
+        """Open a subscriber's page in a browser profile of its own and wait for a state.
+
+        ``clock``  the page's clock is the test's
+        """
         settings = {"viewport": {"width": 1280, "height": 900}, "ignore_https_errors": True, **context}
         made = await self.browser.new_context(**settings)
         self.contexts.append(made)
@@ -58,6 +69,8 @@ class Stage:
         page.on("pageerror", lambda error: self.complaints.append(f"{name}: {error}"))
         page.on("request", lambda request: self.requests.append(request.url))
         page.on("websocket", lambda socket: self.requests.append(socket.url))
+        if clock:
+            await page.clock.install()
         await page.goto(address or self.demo.page(name))
         if wait:
             await state(page, wait)

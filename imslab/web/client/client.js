@@ -25,6 +25,7 @@ export class Client extends EventTarget {
     Object.assign(this, { settings, tokens, state: "looking", about: {}, allowV1: false });
     this.phone = new Phone({ url: settings.sip, name: settings.name });
     this.phone.addEventListener("registration", () => this.registrationChanged());
+    this.phone.addEventListener("ended", () => this.networkEnded());
     this.phone.transport.addEventListener("close", () => this.networkLost());
     this.phone.transport.addEventListener("open", () => this.networkFound());
     this.phone.transport.addEventListener("malformed", () => this.notice("malformed"));
@@ -43,9 +44,10 @@ export class Client extends EventTarget {
 
   // -- the bridge and the card ----------------------------------------------------------------
 
-  // Find the bridge, and the card behind it; `code` pairs this page first.
-  async start(code = "") {
+  // Find the bridge, and the card behind it; `code` pairs this page first, as soon as a bridge is there.
+  async start(code = this.code ?? "") {
     clearTimeout(this.retry);
+    this.code = code;
     try {
       await this.findBridge(code);
       await this.findCard();
@@ -61,6 +63,7 @@ export class Client extends EventTarget {
       this.service.addEventListener("card", ({ detail }) => this.cardMoved(detail));
       this.service.addEventListener("refresh", () => this.refresh());
     }
+    this.code = "";
     if (code) this.tokens.set(await this.service.pair(code));
     else await this.service.resume(this.tokens.get() ?? "");
     this.mode = await this.service.mode();
@@ -102,6 +105,7 @@ export class Client extends EventTarget {
       return;
     }
     this.isim = this.profile = this.session = null;
+    this.phone.call?.hangUp("the card was taken out");
     this.phone.drop();
     this.become("noCard");
   }
@@ -118,6 +122,7 @@ export class Client extends EventTarget {
 
   async login(way = { kind: "card" }) {
     if (["connecting", "registering", "resynchronising", "registered", "leaving"].includes(this.state)) return;
+    if (way.kind === "card" && !this.isim) return;
     performance.mark("login-clicked");
     this.become("connecting");
     try {
@@ -159,6 +164,7 @@ export class Client extends EventTarget {
     if (registration.state === "registering" && !registration.until) {
       if (this.state !== "resynchronising") this.become("registering");
     } else if (registration.state === "registered") {
+      this.recovering = false;
       performance.mark("registered");
       this.become("registered", { until: registration.until, how: registration.algorithm });
     } else if (registration.state === "failed") {
@@ -174,6 +180,11 @@ export class Client extends EventTarget {
       return;
     }
     if (this.lost) return; // the connection broke: networkFound goes on
+    if (this.recovering && !state) {
+      this.phone.transport.abandon(); // a network that does not answer yet: once more, after a while
+      return;
+    }
+    this.recovering = false;
     this.phone.drop();
     if (state === "notPaired") this.become("notPaired", error.name === "NotPaired" ? {} : { error });
     else if (state) this.become(state, { error });
@@ -196,7 +207,14 @@ export class Client extends EventTarget {
   networkFound() {
     if (!this.lost) return;
     this.lost = false;
-    this.phone.registration?.register().catch(() => {});
+    this.recovering = true;
+    this.phone.registration?.register().then(() => this.phone.watch(), () => {});
+  }
+
+  // The network has forgotten us, or let us go: with the card there, one more login mends it.
+  networkEnded() {
+    this.notice("ended");
+    this.phone.registration.register().then(() => this.phone.watch(), () => {});
   }
 
   // A clock that jumps: the computer slept. Timers slept with it, and the network may have forgotten us.

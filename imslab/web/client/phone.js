@@ -2,10 +2,11 @@
 //
 // RFC 3261, 8.2 (what a server does with a request), RFC 3428 (MESSAGE), 3GPP TS 24.229, 5.1.2A (what a UE puts
 // into its requests), TS 24.371 (a WebRTC IMS client). Events: "registration", "incoming" (detail: a Call),
-// "message" (detail: {from, text}), "connection".
+// "message" (detail: {from, text}), "ended" (by the network).
 
 import { Call, newCallId } from "./call.js";
 import { newTag } from "./dialog.js";
+import { RegEvent } from "./reg-event.js";
 import { Registration } from "./registration.js";
 import { nameAddr, request } from "./sip-message.js";
 import { Transactions } from "./sip-transaction.js";
@@ -24,9 +25,6 @@ export class Phone extends EventTarget {
       stray: (response) => this.stray(response),
       ack: () => {},
     });
-    for (const kind of ["open", "close"]) {
-      this.transport.addEventListener(kind, () => this.dispatchEvent(new Event("connection")));
-    }
   }
 
   get isRegistered() {
@@ -56,6 +54,15 @@ export class Phone extends EventTarget {
     });
     this.registration.addEventListener("changed", () => this.dispatchEvent(new Event("registration")));
     await this.registration.register();
+    this.watch();
+  }
+
+  // Ask the network to tell when it ends the registration.
+  watch() {
+    this.regEvent = new RegEvent(this, () => {
+      if (this.isRegistered) this.dispatchEvent(new Event("ended"));
+    });
+    this.regEvent.subscribe();
   }
 
   // Leave the network, if it still hears us, and close the connection.
@@ -81,7 +88,7 @@ export class Phone extends EventTarget {
       ...this.registration.routes.map((route) => ["Route", route]),
       ["From", `<${impu}>;tag=${newTag()}`],
       ["To", `<${uri}>`],
-      ["Call-ID", newCallId()],
+      ...(more.some(([name]) => name === "Call-ID") ? [] : [["Call-ID", newCallId()]]),
       ["CSeq", `1 ${method}`],
       ["P-Preferred-Identity", `<${impu}>`],
       ...more,
@@ -132,6 +139,10 @@ export class Phone extends EventTarget {
   }
 
   inDialog(message, respond) {
+    if (this.regEvent?.owns(message)) {
+      this.regEvent.notified(message, respond);
+      return;
+    }
     const fits = this.call?.dialog?.owns(message) && this.call.state !== "ended";
     if (!fits) respond(message.reply(481, "Call/Transaction Does Not Exist"));
     else this.call.requested(message, respond);

@@ -6,7 +6,7 @@
 import { token } from "./octets.js";
 import { SipMessage } from "./sip-message.js";
 
-const PING = "\r\n\r\n", PONG = "\r\n"; // RFC 7118, 6; RFC 5626, 3.5.1
+const PING = "\r\n\r\n"; // RFC 7118, 6; RFC 5626, 3.5.1: answered by one CRLF
 const KEEP_ALIVE = 25000, PATIENCE = 5000; // ms
 const RETRY = [1000, 2000, 4000, 8000, 15000]; // ms, one after the other; the last one repeats
 
@@ -105,7 +105,7 @@ export class SipTransport extends EventTarget {
   received(data) {
     this.heard = Date.now();
     const whole = typeof data === "string" ? data : new Uint8Array(data);
-    if (data === PONG || whole.length <= PING.length) return;
+    if (/^[\r\n]*$/.test(data)) return;
     let message;
     try {
       message = SipMessage.parse(whole);

@@ -102,6 +102,7 @@ export const STATES = {
 export const NOTICES = {
   bridgeLost: "The bridge is gone. You stay logged in until the registration runs out; it is found again by itself.",
   malformed: "The network sent a message that breaks the grammar of SIP. It was dropped.",
+  ended: "The network had ended your registration. You are being logged in again.",
   slept: "This computer slept. The connection is being checked.",
 };
 
