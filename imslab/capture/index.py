@@ -13,7 +13,7 @@ ESP with a key adds what was in it with `Index.extended`.
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -144,7 +144,7 @@ class Index:
         target: Addresses,
         protocol: Column,
         octets: Sequence[bytes],
-        via: Via = Via.ESP,
+        via: Via | Column = Via.ESP,
     ) -> "Index":
         """Return this index with the rows that IP payloads hold, which somebody has made readable.
 
@@ -155,12 +155,27 @@ class Index:
         """
         start = self.data.extend(octets)
         end = start + np.array([len(string) for string in octets], np.int64)
-        whole, mark = np.zeros(len(start), np.int64), np.full(len(start), via, np.uint16)
+        whole, mark = np.zeros(len(start), np.int64), np.broadcast_to(np.asarray(via, np.uint16), len(start))
         place = frame.astype(np.int32), start, end, end, whole > 0, mark
         pair = self.flows.pairs(source, target)
         inner = Decapsulation(self.data, self.flows, np.zeros(0, np.int64))
         inner.payloads(Payloads(*place, pair, protocol.astype(np.int64), whole, whole))
         return self._joined(inner)
+
+    def opened(self, which: Column, protocol: Column, clear: Sequence[bytes]) -> "Index":
+        """Return this index with what some ESP packets hold, once somebody has a key to them.
+
+        ``which`` are positions in ``esp``; beside each the next header and the octets that it stands for, as
+        they were before encryption (RFC 4303, 2.6), without trailer.
+        """
+        packets = self.esp[which]
+        pairs = self.flows.addresses(packets.pair)
+        found = self.extended(packets.frame, *pairs, protocol, clear, packets.via | Via.ESP)
+        marked = self.esp.opened.copy()
+        marked[which] = True
+        esp = replace(self.esp, opened=marked)
+        inner = found.esp[~np.isin(found.esp.start, self.esp.start)]
+        return replace(found, esp=in_order(EspPackets.joined([esp, inner])))
 
     def _joined(self, inner: Decapsulation) -> "Index":
         rows, esp, warnings = inner.finish()

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imslab.capture.buffer import Octets
@@ -63,6 +63,7 @@ def test_slices_are_those_of_the_octets() -> None:
 
 
 @pytest.mark.parametrize("width", [1, 2, 4, 16, 40])
+@settings(deadline=None)
 @given(file=st.binary(max_size=60), side=st.binary(max_size=60), places=st.lists(st.integers(-50, 150)))
 def test_windows_are_what_slices_say(width: int, file: bytes, side: bytes, places: list[int]) -> None:
     data = Octets(file)

@@ -3,7 +3,7 @@
 import ipaddress
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imslab.capture.flows import ESP, TCP, UDP, Flows, Interner, address
@@ -23,6 +23,7 @@ def rows(texts: list[str]) -> "np.typing.NDArray[np.uint8]":
     return np.array([packed(text) for text in texts], np.uint8).reshape(-1, 16)
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 3))))
 def test_equal_values_have_equal_numbers(parts: list[list[int]]) -> None:
     interner, known = Interner(), dict[int, int]()
@@ -39,6 +40,7 @@ FLOW = st.tuples(
 )
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(

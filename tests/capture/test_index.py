@@ -1,173 +1,171 @@
-"""Link layers, IP and transport of all packets at once, on packets that scapy builds."""
+"""The pass as a whole: rows and their columns, many frames, wild octets, and rows that somebody adds."""
 
 import struct
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from scapy.contrib.gtp import GTP_U_Header
 from scapy.layers.inet import IP, TCP, UDP
-from scapy.layers.inet6 import (
-    IPv6,
-    IPv6ExtHdrDestOpt,
-    IPv6ExtHdrFragment,
-    IPv6ExtHdrHopByHop,
-    IPv6ExtHdrRouting,
-)
-from scapy.layers.ipsec import AH
-from scapy.layers.l2 import Ether
+from scapy.layers.ipsec import ESP, SecurityAssociation
 from scapy.packet import Packet, Raw
 
 from imslab.capture import index
-from imslab.capture.file import CaptureFile, read_file
-
-V4 = IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=5060, dport=5070) / Raw(b"payload")
-V6 = IPv6(src="2001:db8::1", dst="::2") / UDP(sport=5060, dport=5070) / Raw(b"payload")
-TCP4 = (
-    IP(src="10.0.0.1", dst="10.0.0.2") / TCP(sport=1, dport=2, seq=0xFFFFFFF0, flags="PA") / Raw(b"payload")
-)
-ETHER = Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
+from imslab.capture.file import read_file
+from imslab.capture.index import Index, Via
+from tests.capture.frames import ETHER, ETHERNET, RAW, TCP4, V4, V6, built, capture, pcap
+from tests.capture.test_file import enhanced, interface, section
 
 
-def capture(link: int, *packets: bytes, original: int = 0) -> CaptureFile:
-    octets = struct.pack("<IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, link)
-    for packet in packets:
-        octets += struct.pack("<IIII", 1, 0, len(packet), original or len(packet)) + packet
-    return read_file(octets)
+def test_the_columns_of_a_row() -> None:
+    rows = built(RAW, V4, TCP4, V6)
+    assert rows.frame.tolist() == [1, 2, 3]
+    assert rows.protocol.tolist() == [17, 6, 17]
+    assert rows.sport.tolist() == [5060, 1, 5060]
+    assert rows.dport.tolist() == [5070, 2, 5070]
+    assert rows.length.tolist() == [7] * 3
+    assert rows.seq.tolist() == [0, 0xFFFFFFF0, 0]
+    assert rows.flags.tolist() == [0, 0x18, 0]
+    assert rows.cut.tolist() == [False] * 3
+    assert [index.address(octets.tobytes()) for octets in rows.source] == [
+        "10.0.0.1",
+        "10.0.0.1",
+        "2001:db8::1",
+    ]
+    assert [index.address(octets.tobytes()) for octets in rows.target] == [
+        "10.0.0.2",
+        "10.0.0.2",
+        "2001:db8::2",
+    ]
+    assert [rows.octets(row) for row in range(3)] == [b"payload"] * 3
 
 
-def payloads(link: int, *packets: bytes) -> list[bytes]:
-    file = capture(link, *packets)
-    rows = index.build(file)
-    return [rows.octets(row) for row in range(len(rows))]
-
-
-SLL = struct.pack("!HHH8s", 0, 1, 6, bytes(8))
-FORMS = {
-    "raw": (101, b""),
-    "raw (BSD)": (12, b""),
-    "Ethernet": (1, bytes(ETHER)[:12] + b"TT"),
-    "VLAN": (1, bytes(ETHER)[:12] + b"\x81\x00\x00\x2aTT"),
-    "QinQ": (1, bytes(ETHER)[:12] + b"\x88\xa8\x00\x01\x81\x00\x00\x2aTT"),
-    "SLL": (113, SLL + b"TT"),
-    "SLL with VLAN": (113, SLL + b"\x81\x00\x00\x05TT"),
-    "SLL2": (276, b"TT" + bytes(18)),
-}
-
-
-@pytest.mark.parametrize(("link", "header"), FORMS.values(), ids=FORMS)
-@pytest.mark.parametrize(("packet", "kind"), [(V4, b"\x08\x00"), (V6, b"\x86\xdd")], ids=["IPv4", "IPv6"])
-def test_link_layers(link: int, header: bytes, packet: Packet, kind: bytes) -> None:
-    assert payloads(link, header.replace(b"TT", kind) + bytes(packet)) == [b"payload"]
-
-
-@pytest.mark.parametrize("family", ["02000000", "00000002"])
-def test_null_in_the_byte_order_of_its_machine(family: str) -> None:
-    assert payloads(0, bytes.fromhex(family) + bytes(V4)) == [b"payload"]
-
-
-@pytest.mark.parametrize("family", [10, 24, 28, 30])
-def test_null_with_ipv6_of_several_systems(family: int) -> None:
-    assert payloads(0, struct.pack("<I", family) + bytes(V6)) == [b"payload"]
-    assert payloads(108, struct.pack(">I", family) + bytes(V6)) == [b"payload"]
-
-
-def test_addresses_ports_and_frames() -> None:
-    rows = index.build(capture(101, bytes(V4), b"\x45", bytes(V6), bytes(TCP4)))
-    assert rows.frame.tolist() == [1, 3, 4]
-    assert rows.protocol.tolist() == [17, 17, 6]
-    assert rows.endpoints(0) == (("10.0.0.1", 5060), ("10.0.0.2", 5070))
-    assert rows.endpoints(1) == (("2001:db8::1", 5060), ("::2", 5070))
-    assert rows.seq.tolist() == [0, 0, 0xFFFFFFF0]
-    assert rows.flags.tolist() == [0, 0, 0x18]
-
-
-def test_padding_of_the_link_layer_is_no_payload() -> None:
-    assert payloads(1, bytes(ETHER / V4) + bytes(20)) == [b"payload"]
-
-
-def test_a_length_of_zero_means_to_the_end() -> None:
-    # segmentation offload: the card fills the length in after the capture
-    packet = bytearray(bytes(TCP4))
-    packet[2:4] = bytes(2)
-    assert payloads(101, bytes(packet)) == [b"payload"]
-
-
-def test_options_are_stepped_over() -> None:
-    tcp = TCP(options=[("MSS", 1400), ("NOP", None), ("WScale", 7)])
-    assert payloads(101, bytes(IP(options=b"\x01" * 8) / tcp / Raw(b"payload"))) == [b"payload"]
-
-
-EXTENSIONS = {
-    "hop by hop": IPv6ExtHdrHopByHop(),
-    "destination": IPv6ExtHdrDestOpt(),
-    "routing": IPv6ExtHdrRouting(addresses=["::9"]),
-    "authentication": AH(nh=17, payloadlen=4, spi=1, seq=1, icv=bytes(12)),
-    "atomic fragment": IPv6ExtHdrFragment(offset=0, m=0),
-    "two": IPv6ExtHdrHopByHop() / IPv6ExtHdrDestOpt(),
-}
-
-
-@pytest.mark.parametrize("extension", EXTENSIONS.values(), ids=EXTENSIONS)
-def test_ipv6_extension_headers(extension: Packet) -> None:
-    packet = IPv6(src="::1", dst="::2") / extension / UDP(sport=1, dport=2) / Raw(b"payload")
-    assert payloads(101, bytes(packet)) == [b"payload"]
-
-
-@pytest.mark.parametrize(
-    "fragment",
-    [
-        IP(flags="MF") / UDP() / Raw(b"payload"),
-        IP(frag=4) / Raw(b"payload" * 3),
-        IPv6() / IPv6ExtHdrFragment(offset=0, m=1) / UDP() / Raw(b"payload"),
-        IPv6() / IPv6ExtHdrFragment(offset=9, m=0, nh=17) / Raw(b"payload" * 3),
-    ],
-)
-def test_fragments_are_counted_and_left_out(fragment: Packet) -> None:
-    rows = index.build(capture(101, bytes(fragment), bytes(V4)))
-    assert rows.frame.tolist() == [2]
-    (warning,) = rows.warnings
-    assert warning.startswith("1 fragments of 1 IP datagrams were left out")
-
-
-def test_unknown_link_types_are_counted() -> None:
-    rows = index.build(capture(147, b"x" * 60, b"y" * 60))
-    assert len(rows) == 0
-    assert rows.warnings == ["2 packets of link type 147 were left out: not known"]
-
-
-def test_a_packet_cut_by_the_capture_is_marked() -> None:
-    rows = index.build(capture(101, bytes(V4)[:-3], original=len(bytes(V4))))
-    assert (rows.length.tolist(), rows.cut.tolist()) == ([4], [True])
-    assert index.build(capture(101, bytes(V4))).cut.tolist() == [False]
-
-
-def test_other_protocols_have_no_row() -> None:
-    assert len(index.build(capture(101, bytes(IP(proto=1) / Raw(b"x" * 20))))) == 0
+def test_columns_are_small() -> None:
+    rows = built(RAW, *[V4] * 1000)
+    octets = sum(getattr(rows.rows, name).nbytes for name in rows.rows.__dataclass_fields__)
+    assert octets <= 32 * len(rows)
+    assert (rows.start.dtype, rows.seq.dtype) == (np.int64, np.int64)
 
 
 def test_nothing_has_no_rows() -> None:
-    assert len(index.build(capture(101))) == 0
+    rows = built(RAW)
+    assert (len(rows), len(rows.esp), rows.warnings) == (0, 0, [])
+    assert rows.source.shape == (0, 16)
+    assert rows.protocol.tolist() == []
 
 
-@pytest.mark.parametrize(
-    "packet", [bytes(V4), bytes(V6), bytes(TCP4)], ids=["UDP/IPv4", "UDP/IPv6", "TCP/IPv4"]
-)
-def test_a_packet_cut_anywhere_is_read_within_its_bounds(packet: bytes) -> None:
-    for length in range(len(packet)):
-        file = capture(101, packet[:length], b"")
-        rows = index.build(file)
-        assert (rows.start + rows.length <= 24 + 16 + length).all()
+def test_link_types_may_be_mixed() -> None:
+    octets = section() + interface(link=1) + interface(link=101) + interface(link=147)
+    for number, frame in enumerate([ETHER / V4, V6, Raw(b"?"), V4, ETHER / TCP4]):
+        octets += enhanced("<", number, bytes(frame), number % 3 if number < 3 else 1 if number == 3 else 0)
+    rows = index.build(read_file(octets))
+    assert rows.frame.tolist() == [1, 2, 4, 5]
+    assert rows.warnings == ["1 packets of link type 147 were left out: not known"]
 
 
+def test_frames_are_taken_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    packets = [(V4, V6, TCP4)[number % 3] for number in range(50)]
+    whole = built(RAW, *packets)
+    monkeypatch.setattr(index, "_PART", 7)
+    parts = built(RAW, *packets)
+    for name in ("frame", "start", "length", "seq", "protocol", "sport"):
+        assert getattr(parts, name).tolist() == getattr(whole, name).tolist()
+    assert [parts.endpoints(row) for row in range(50)] == [whole.endpoints(row) for row in range(50)]
+
+
+FRAMES = [bytes(ETHER / V4), bytes(ETHER / V6), bytes(ETHER / IP() / UDP(dport=2152) / GTP_U_Header() / V4)]
+LINKS = [0, 1, 9, 50, 51, 100, 101, 104, 105, 108, 109, 113, 119, 127, 163, 166, 204, 228, 276]
+
+
+@settings(deadline=None, max_examples=300)
 @given(st.data())
 def test_wild_octets_are_read_within_their_packet(data: st.DataObject) -> None:
-    link = data.draw(st.sampled_from([0, 1, 101, 108, 113, 276]))
-    packets = data.draw(
-        st.lists(st.binary(max_size=80) | st.just(bytes(V4)) | st.just(bytes(ETHER / V6)), max_size=4)
+    link = data.draw(st.sampled_from(LINKS))
+    frames = data.draw(
+        st.lists(st.binary(max_size=120) | st.sampled_from(FRAMES).flatmap(damaged), max_size=5)
     )
-    file = capture(link, *packets)
+    file = capture(link, *frames)
     rows = index.build(file)
-    ends = file.records.offset + file.records.length
-    assert (rows.start >= file.records.offset[rows.frame - 1]).all()
-    assert (rows.start + rows.length <= ends[rows.frame - 1]).all()
+    inside = rows.start < rows.data.file_length
+    ends, at = file.records.offset + file.records.length, rows.frame - 1
+    assert (rows.start >= file.records.offset[at])[inside].all()
+    assert (rows.start + rows.length <= ends[at])[inside].all()
     assert (rows.length >= 0).all()
+    assert (rows.start + rows.length <= len(rows.data)).all()
+    assert all(len(rows.octets(row)) == rows.length[row] for row in range(len(rows)))
+
+
+def damaged(frame: bytes) -> st.SearchStrategy[bytes]:
+    """Return the frame with one octet changed and its end cut off."""
+    change = st.tuples(st.integers(0, len(frame) - 1), st.integers(0, 255), st.integers(0, len(frame)))
+    return change.map(lambda c: (frame[: c[0]] + bytes([c[1]]) + frame[c[0] + 1 :])[: c[2]])
+
+
+def addresses(*texts: str) -> "np.typing.NDArray[np.uint8]":
+    return np.array(
+        [[0] * 10 + [255, 255] + [int(part) for part in text.split(".")] for text in texts], np.uint8
+    )
+
+
+def extended(rows: Index, frame: int, packet: Packet) -> Index:
+    """Add what an IP packet of scapy carries."""
+    source, target = addresses(packet.src), addresses(packet.dst)
+    return rows.extended(np.array([frame]), source, target, np.array([packet.proto]), [bytes(packet.payload)])
+
+
+def test_rows_that_somebody_adds_stand_among_the_others() -> None:
+    rows = built(RAW, V4, TCP4, V4)
+    sealed = IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=5060, dport=5070) / Raw(b"opened")
+    more = extended(rows, 2, sealed)
+    assert more.frame.tolist() == [1, 2, 2, 3]
+    assert [more.octets(row) for row in range(4)] == [b"payload", b"payload", b"opened", b"payload"]
+    assert more.via.tolist() == [0, 0, Via.ESP, 0]
+    assert more.flow[2] == more.flow[0]
+    assert len(rows) == 3
+    assert rows.octets(2) == b"payload"
+
+
+def test_added_payloads_may_hold_tunnels_and_tcp() -> None:
+    rows = built(RAW, V4)
+    more = extended(rows, 1, IP(src="10.0.0.1", dst="10.0.0.2") / V6)
+    more = extended(more, 1, IP(src="10.9.9.9", dst="10.0.0.2") / TCP(sport=7, dport=8, seq=9) / Raw(b"tcp"))
+    assert [more.octets(row) for row in range(3)] == [b"payload", b"payload", b"tcp"]
+    assert more.endpoints(2) == (("10.9.9.9", 7), ("10.0.0.2", 8))
+    assert more.seq.tolist() == [0, 0, 9]
+    assert more.via.tolist() == [0, Via.ESP | Via.IP_IN_IP, Via.ESP]
+
+
+def test_opened_esp_is_marked() -> None:
+    keys = {
+        "crypt_algo": "AES-CBC",
+        "crypt_key": bytes(16),
+        "auth_algo": "HMAC-SHA1-96",
+        "auth_key": bytes(20),
+    }
+    sa = SecurityAssociation(ESP, spi=1, **keys)
+    rows = built(RAW, sa.encrypt(V4), V4, sa.encrypt(V4, seq_num=2))
+    clear = [bytes(V4.payload)]
+    more = rows.opened(np.array([1]), np.array([17]), clear)
+    assert (rows.esp.opened.tolist(), more.esp.opened.tolist()) == ([False, False], [False, True])
+    assert (more.frame.tolist(), more.octets(1)) == ([2, 3], b"payload")
+    assert more.endpoints(1) == rows.endpoints(0)
+
+
+def test_what_esp_in_a_tunnel_holds_came_through_both() -> None:
+    keys = {
+        "crypt_algo": "AES-CBC",
+        "crypt_key": bytes(16),
+        "auth_algo": "HMAC-SHA1-96",
+        "auth_key": bytes(20),
+    }
+    outer = IP(src="192.0.2.1", dst="192.0.2.2") / UDP(sport=2152, dport=2152) / GTP_U_Header(teid=1)
+    rows = built(RAW, outer / SecurityAssociation(ESP, spi=1, **keys).encrypt(V4))
+    more = rows.opened(np.array([0]), np.array([17]), [bytes(V4.payload)])
+    assert more.via.tolist() == [Via.GTP_U | Via.ESP]
+
+
+def test_a_length_that_nothing_holds_costs_nothing() -> None:
+    header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 65535, 1, 0, 64, 17, 0, bytes(4), bytes(4))
+    rows = index.build(read_file(pcap(ETHERNET, bytes(ETHER)[:12] + b"\x08\x00" + header + b"\x00" * 8)))
+    assert (rows.length.tolist(), len(rows.data)) == ([0], rows.data.file_length)
