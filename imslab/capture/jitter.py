@@ -16,7 +16,7 @@ from imslab.capture.rtp import RtpPackets
 Real = NDArray[np.float64]
 
 _GAIN = 1 / 16  # RFC 3550, A.8
-_BLOCK = 256  # packets that are smoothed in one matrix product
+_BLOCK = 128  # packets that are smoothed in one matrix product
 
 
 def jitter(packets: RtpPackets, clock: Column, is_media: Mask) -> tuple[Real, Real]:
@@ -24,24 +24,30 @@ def jitter(packets: RtpPackets, clock: Column, is_media: Mask) -> tuple[Real, Re
 
     ``clock`` is the clock rate of each packet in Hz; packets with 0 are left out.
     """
-    counted = clock > 0
     mean, highest = np.full((2, len(packets.first)), np.nan)
+    counted = clock > 0
+    if counted.all():
+        return _jitter(packets, clock, is_media) if len(packets) else (mean, highest)
     owner = np.unique(packets.group[counted])
     if len(owner):
-        mine = packets if counted.all() else packets.take(counted)
-        newest = _newest(mine)
-        smooth = smoothed(_differences(mine, newest, clock[counted]), mine.first)
-        regular = _regular(mine, newest, is_media[counted])
-        many = np.add.reduceat(regular.astype(np.int64), mine.first)
-        smooth = np.where(regular, smooth, 0)
-        mean[owner] = np.add.reduceat(smooth, mine.first) / np.maximum(many, 1)
-        highest[owner] = np.maximum.reduceat(smooth, mine.first)
+        mine = packets.take(counted)
+        mean[owner], highest[owner] = _jitter(mine, clock[counted], is_media[counted])
     return mean, highest
 
 
-def _newest(packets: RtpPackets) -> Mask:
-    """Mark the packets whose timestamp lies behind none of those before."""
+def _jitter(packets: RtpPackets, clock: Column, is_media: Mask) -> tuple[Real, Real]:
     age = _age(packets)
+    newest = _newest(packets, age)
+    smooth = smoothed(_differences(packets, age, newest, clock), packets.first)
+    regular = _regular(packets, newest, is_media)
+    many = np.add.reduceat(regular.astype(np.int64), packets.first)
+    smooth = np.where(regular, smooth, 0)
+    mean: Real = np.add.reduceat(smooth, packets.first) / np.maximum(many, 1)
+    return mean, np.maximum.reduceat(smooth, packets.first)
+
+
+def _newest(packets: RtpPackets, age: Column) -> Mask:
+    """Mark the packets whose timestamp lies behind none of those before."""
     if (np.delete(np.diff(age), packets.first[1:] - 1) >= 0).all():
         return np.ones(len(age), np.bool_)
     span = np.maximum.reduceat(age, packets.first) - np.minimum.reduceat(age, packets.first) + 1
@@ -57,12 +63,12 @@ def _age(packets: RtpPackets) -> Column:
     return age - age[packets.first][packets.group]
 
 
-def _differences(packets: RtpPackets, newest: Mask, clock: Column) -> Real:
+def _differences(packets: RtpPackets, age: Column, newest: Mask, clock: Column) -> Real:
     """Return |D| in milliseconds between each packet and the newest before it; 0 for the first of a group."""
-    before = np.arange(len(packets)) - 1
-    before = np.maximum.accumulate(np.where(newest[before], before, -1))
+    before = np.arange(-1, len(packets) - 1)
+    if not newest.all():
+        before = np.maximum.accumulate(np.where(newest[before], before, -1))
     before[packets.first] = packets.first
-    age = _age(packets)
     passed = (packets.time - packets.time[before]) / 1e6
     difference: Real = np.abs(passed - (age - age[before]) * 1e3 / clock)
     return difference

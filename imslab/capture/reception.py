@@ -60,7 +60,7 @@ def receive(packets: RtpPackets, clock: Column, is_media: Mask) -> Reception:
     ``clock``     the clock rate of each packet in Hz; 0 where it is not known, and for keys pressed
     ``is_media``  which packets carry sound or picture
     """
-    first, count = packets.first, packets.count
+    first, count, many = packets.first, packets.count, len(packets.first)
     last = first + count - 1
     key, expected = _keys(packets)
     copy, late = _order(key)
@@ -73,7 +73,7 @@ def receive(packets: RtpPackets, clock: Column, is_media: Mask) -> Reception:
         expected - unique,
         count - unique,
         _sums(late, first),
-        *_gaps(key[~copy], packets.group[~copy], len(first)),
+        *(_gaps(key[~copy], packets.group[~copy], many) if copy.any() else _gaps(key, packets.group, many)),
         packets.seq[first],
         packets.seq[last],
         _sums(packets.marker, first),
@@ -135,10 +135,12 @@ def _order(key: Column) -> tuple[Mask, Mask]:
 
 def _gaps(key: Column, group: Column, groups: int) -> tuple[Column, Column]:
     """Return how often numbers are missing in each group, and the most that are missing in a row."""
-    place = np.argsort(key, kind="stable")
-    missing = np.diff(key[place]) - 1
-    hole = np.flatnonzero((missing > 0) & (np.diff(group[place]) == 0))
-    owner, longest = group[place[hole]], np.zeros(groups, np.int64)
+    missing = np.diff(key) - 1
+    if (missing < 0).any():
+        place = np.argsort(key, kind="stable")
+        missing, group = np.diff(key[place]) - 1, group[place]
+    hole = np.flatnonzero((missing > 0) & (np.diff(group) == 0))
+    owner, longest = group[hole], np.zeros(groups, np.int64)
     np.maximum.at(longest, owner, missing[hole])
     return np.bincount(owner, minlength=groups), longest
 

@@ -72,6 +72,8 @@ class RtpPackets:
 
     def take(self, places: Column | Mask) -> "RtpPackets":
         """Return the packets at ``places``, with the groups that are left numbered again."""
+        if isinstance(places, np.ndarray) and places.dtype == np.bool_ and places.all():
+            return self
         names = [name for name in self.__slots__ if name != "first"]
         columns = {name: getattr(self, name)[places] for name in names}
         fresh = _starts(columns["group"])
@@ -82,27 +84,29 @@ class RtpPackets:
 def read(capture: CaptureFile, index: Index) -> RtpPackets:
     """Return all packets that have the form of RTP."""
     rows = np.flatnonzero((index.protocol == UDP) & (index.length >= HEADER))
-    word = index.data.u32(index.start[rows])
-    form = (word >> 30 == 2) & ~np.isin(word >> 16 & 0x7F, _RTCP_TYPES)
-    rows, word = rows[form], word[form]
-    start, size = _media(index, rows, word)
+    head = index.data.windows(index.start[rows], HEADER)  # at once: what costs is to come to a packet at all
+    form = (head[:, 0] >> 6 == 2) & (
+        (head[:, 1] & 0x7F < _RTCP_TYPES[0]) | (head[:, 1] & 0x7F > _RTCP_TYPES[-1])
+    )
+    if not form.all():
+        rows, head = rows[form], head[form]
+    start, size = _media(index, rows, head[:, 0].astype(np.int64))
     keep = size >= 0
     if not keep.all():
-        rows, word, start, size = rows[keep], word[keep], start[keep], size[keep]
-    ssrc = index.data.u32(index.start[rows] + 8)
-    group = _groups(index.flow[rows].astype(np.uint64) << np.uint64(32) | ssrc.astype(np.uint64))
+        rows, head, start, size = rows[keep], head[keep], start[keep], size[keep]
+    words = head.view(">u4")
+    group = _groups(index.flow[rows].astype(np.uint64) << np.uint64(32) | words[:, 2])
     order = np.argsort(group, kind="stable")
-    start += index.start[rows]
-    rows, word, group = rows[order], word[order], group[order]
+    rows, words, group = rows[order], words.take(order, axis=0).astype(np.int64), group[order]
     fresh = _starts(group)
     return RtpPackets(
         rows,
         capture.records.time[index.frame[rows] - 1],
-        word >> 16 & 0x7F,
-        (word & 0x800000).astype(np.bool_),
-        word & 0xFFFF,
-        index.data.u32(index.start[rows] + 4),
-        ssrc[order],
+        words[:, 0] >> 16 & 0x7F,
+        (words[:, 0] & 0x800000).astype(np.bool_),
+        words[:, 0] & 0xFFFF,
+        words[:, 1],
+        words[:, 2],
         start[order],
         size[order],
         np.zeros(len(rows), np.bool_),
@@ -111,19 +115,21 @@ def read(capture: CaptureFile, index: Index) -> RtpPackets:
     )
 
 
-def _media(index: Index, rows: Column, word: Column) -> tuple[Column, Column]:
-    """Return where the media begin and how many octets they have; -1 where the header does not fit."""
-    start = HEADER + (word >> 24 & 0x0F) * 4
-    extended = np.flatnonzero(word & 0x10000000)
+def _media(index: Index, rows: Column, first: Column) -> tuple[Column, Column]:
+    """Return where the media begin and how many octets they have; less than 0 where the header does not fit.
+
+    ``first``: the first octet of each packet.
+    """
+    at, end = index.start[rows], index.start[rows] + index.length[rows]
+    start = at + HEADER + (first & 0x0F) * 4
+    extended = np.flatnonzero(first & 0x10)
     if len(extended):
-        words = index.data.u16(index.start[rows[extended]] + start[extended] + 2)
-        start[extended] += 4 + 4 * words
-    size = index.length[rows] - start
-    padded = np.flatnonzero((word & 0x20000000 != 0) & (size > 0))
+        start[extended] += 4 + 4 * index.data.u16(start[extended] + 2)
+    size = end - start
+    padded = np.flatnonzero((first & 0x20 != 0) & (size > 0))
     if len(padded):
         # Of SRTP the last octet is part of the tag and not a count: then the padding stays.
-        end = index.start[rows[padded]] + index.length[rows[padded]]
-        count = index.data.u8(end - 1)
+        count = index.data.u8(end[padded] - 1)
         size[padded] -= np.where(count <= size[padded], count, 0)
     return start, size
 

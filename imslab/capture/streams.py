@@ -4,7 +4,7 @@ Spec: RFC 3550, 5.1 and 6.4; RFC 3264 (what an answer says of payload types). A 
 call whose description names the socket that it goes to, or else the one that it comes from.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 
 import numpy as np
@@ -102,15 +102,26 @@ def packets_of(
 def gather(index: Index, packets: RtpPackets, announcements: Announcements) -> list[RtpStream]:
     """Return the streams among ``packets``, in the order of their first ones."""
     described = _described(index, packets, announcements)
-    codecs = [_codecs(index, packets, group, *one) for group, one in enumerate(described)]
+    types = _types(packets)
+    codecs = [_codecs(index, packets, group, types[group], *one) for group, one in enumerate(described)]
     clock, is_media = _clocks(packets, codecs)
     received = reception.receive(packets, clock, is_media)
-    frames = reception.instants(packets, is_media & ~received.is_copy)
+    frames = reception.instants(packets, is_media & ~received.is_copy).tolist()
     found = [
-        _stream(index, packets, group, codecs[group], described[group], received, int(frames[group]))
+        _stream(index, packets, group, types[group], codecs[group], described[group], received, frames[group])
         for group in range(len(packets.first))
     ]
     return sorted(found, key=lambda stream: stream.frame)
+
+
+def _types(packets: RtpPackets) -> list[dict[int, int]]:
+    """Return the payload types of each group, with the number of packets of each."""
+    groups = len(packets.first)
+    table = np.bincount(packets.group << 7 | packets.payload_type, minlength=groups << 7).reshape(groups, 128)
+    found: list[dict[int, int]] = [{} for _ in range(groups)]
+    for group, payload_type in np.argwhere(table).tolist():
+        found[group][payload_type] = int(table[group, payload_type])
+    return found
 
 
 def _bounded(packets: RtpPackets, warnings: list[str]) -> RtpPackets:
@@ -149,11 +160,12 @@ def _described(index: Index, packets: RtpPackets, announcements: Announcements) 
     return found
 
 
-def _codecs(index: Index, packets: RtpPackets, group: int, *described: Announced | None) -> dict[int, Codec]:
+def _codecs(
+    index: Index, packets: RtpPackets, group: int, types: Iterable[int], *described: Announced | None
+) -> dict[int, Codec]:
     """Return what the payload types of a group mean: the receiver's description says it, or the sender's."""
     found = {}
-    types = packets.payload_type[packets.of(group)]
-    for payload_type in np.unique(types).tolist():
+    for payload_type in types:
         sayings = (one.codec(payload_type) for one in described if one is not None)
         codec = next((codec for codec in sayings if codec), None) or static_codec(payload_type)
         if codec is None and dtmf.looks_like_events(index, packets, group, payload_type):
@@ -180,6 +192,7 @@ def _stream(
     index: Index,
     packets: RtpPackets,
     group: int,
+    types: dict[int, int],
     codecs: dict[int, Codec],
     described: _Described,
     received: Reception,
@@ -191,13 +204,12 @@ def _stream(
     counts = {name: getattr(received, name)[group].item() for name in _COUNTS}
     clock = next((codec.clock_rate for codec in codecs.values()), 0)
     ticks = reception.frame_ticks(packets, group)
-    types, how_many = np.unique(packets.payload_type[mine], return_counts=True)
     opened = int(packets.opened[mine].sum())
     return RtpStream(
         *index.endpoints(row),
         int(packets.ssrc[mine.start]),
         int(index.frame[row]),
-        dict(zip(types.tolist(), how_many.tolist(), strict=True)),
+        types,
         codecs,
         packets.only(group),
         **counts,

@@ -78,11 +78,11 @@ def inspect(
 
 def _read(capture: "Capture", *, slow: bool) -> None:
     """Read everything, with a progress bar on stderr when that takes long."""
-    if not slow:
+    if not slow or not sys.stderr.isatty():
         return
     from tqdm import tqdm
 
-    look: dict[str, Any] = {"file": sys.stderr, "leave": False, "disable": None, "unit": "step"}
+    look: dict[str, Any] = {"file": sys.stderr, "leave": False, "unit": "step"}
     with tqdm(total=len(STEPS), delay=_PATIENCE, **look) as bar:
         for name, step in STEPS:
             bar.set_description(name)
