@@ -47,9 +47,10 @@ class Socket(asyncio.DatagramProtocol):
 
     async def close(self) -> None:
         """Close the socket, and wait until it is."""
-        if self._transport is not None:
-            self._transport.close()
-            await self._closed
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.close()
+        await self._closed
 
 
 async def bind_pair(host: str, rtp: Received, rtcp: Received) -> tuple[Socket, Socket]:

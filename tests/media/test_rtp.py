@@ -150,8 +150,10 @@ async def test_a_wrong_key_opens_nothing():
         start = answer.index("inline:") + 7
         other = "B" if answer[start] == "A" else "A"
         await alice.accept((answer[:start] + other + answer[start + 1 :]).encode())
+        while not alice.refused:
+            await asyncio.sleep(0)
         with pytest.raises(NetworkError, match=r"refused: [0-9]+ AuthenticationFailed"):
-            await alice.connected(timeout=0.15)
+            await alice.connected(timeout=0.01)
         assert alice.sound is None and alice.statistics[0].direction == "out"
         await bob.connected()  # alice's own key is right
 
