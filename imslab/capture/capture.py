@@ -5,7 +5,7 @@ seconds. Frames count from 1. Octets stand as hex in tables and as bytes in valu
 read when it is first asked for.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,6 @@ from imslab.capture import calls, dtmf, quality, streams
 from imslab.capture.call import Call
 from imslab.capture.dtmf import Key
 from imslab.capture.file import CaptureFile, Source, check_index, read_file
-from imslab.capture.flows import address
 from imslab.capture.index import Index
 from imslab.capture.registration import Registration
 from imslab.capture.rtcp import Report, ReportBlock, round_trips
@@ -33,8 +32,9 @@ if TYPE_CHECKING:
     from imslab.capture.apdu import ApduEvent
     from imslab.capture.cx import CxEvent
     from imslab.capture.dtls import DtlsSession
-    from imslab.capture.esp import EspPackets
+    from imslab.capture.esp_sa import Row
     from imslab.capture.http import HttpEvent
+    from imslab.capture.ipsec import EspFlow
     from imslab.capture.media_keys import KeyText, MediaKeys
     from imslab.capture.unlock import Keyring
     from imslab.uicc import Exchange
@@ -49,13 +49,15 @@ def open_capture(
     profile: object = None,
     srtp: "KeyText | Iterable[KeyText] | None" = None,
     keylog: str | PathLike[str] | bytes | None = None,
+    esp_sa: str | PathLike[str] | None = None,
 ) -> "Capture":
     """Open a capture: a path, its octets, or an open binary file.
 
     ``k`` with ``op`` or ``opc`` (16 octets, as bytes or hex), or ``profile`` (a Profile, the path of
     one, or a list of these) let it verify what the network and the card said. ``srtp`` ("PROFILE:base64"
-    of key and salt, or a list) and ``keylog`` (the path of an NSS key log, or its octets) open SRTP;
-    keys that stand in the capture itself need not be given.
+    of key and salt, or a list) and ``keylog`` (the path of an NSS key log, or its octets) open SRTP.
+    ``esp_sa`` (the path of Wireshark's table) opens ESP. Keys that stand in the capture itself, or follow
+    from K, need not be given.
 
     Raises CaptureError when the file is no capture, Malformed for keys of a wrong length. A file that
     is cut or corrupt opens: ``warnings`` says where it ends.
@@ -69,7 +71,12 @@ def open_capture(
         from imslab.capture.media_keys import media_keys
 
         media = media_keys(srtp=srtp, keylog=keylog)
-    return Capture(read_file(source), keys, media_keys=media)
+    table: Sequence[Row] = ()
+    if esp_sa is not None:
+        from imslab.capture.esp_sa import read
+
+        table = read(esp_sa)
+    return Capture(read_file(source), keys, media_keys=media, esp_sa=table)
 
 
 class Capture(Tabulated):
@@ -82,8 +89,10 @@ class Capture(Tabulated):
         part: Part | None = None,
         *,
         media_keys: "MediaKeys | None" = None,
+        esp_sa: "Sequence[Row]" = (),
     ) -> None:
         self.file = file
+        self._esp_sa = esp_sa
         self._keys = keys
         self._media_keys = media_keys
         self._part = part
@@ -133,9 +142,8 @@ class Capture(Tabulated):
         if not any("REGISTER" in (event.message.get("CSeq") or "").upper() for event in self.sip):
             return []
         from imslab.capture.registrations import gather
-        from imslab.capture.unlock import Keyring
 
-        return [Registration(login, self) for login in gather(self.sip, self._keys or Keyring())]
+        return [Registration(login, self) for login in gather(self.sip, self._whole.keyring)]
 
     @cached_property
     def call_list(self) -> list[Call]:
@@ -170,15 +178,10 @@ class Capture(Tabulated):
         return [one for one in self._whole.dtls if frames is None or not frames.isdisjoint(one.frames)]
 
     @property
-    def esp(self) -> "EspPackets":
-        """The ESP packets, opened or not, as columns."""
-        packets = self._whole.index.esp
-        return packets if self.frames is None else packets[self._in_part(packets.frame)]
-
-    def esp_addresses(self, pair: int) -> tuple[str, str]:
-        """Return source and destination of ESP packets by the number in their column ``pair``."""
-        source, target = self._whole.index.flows.addresses(np.array([pair]))
-        return address(source[0].tobytes()), address(target[0].tobytes())
+    def esp(self) -> "list[EspFlow]":
+        """The ESP packets, opened or not: a value for each source, destination and SPI."""
+        opening = self._whole.opening
+        return opening.flows(self.frames) if opening else []
 
     @property
     def unreadable_sip(self) -> list[int]:
@@ -294,7 +297,9 @@ class Capture(Tabulated):
 
     @cached_property
     def _whole(self) -> Whole:
-        return Whole(self.file, self._keys, self._media_keys) if self._part is None else self._part.whole
+        if self._part is not None:
+            return self._part.whole
+        return Whole(self.file, self._keys, self._media_keys, self._esp_sa)
 
     @property
     def frames(self) -> frozenset[int] | None:

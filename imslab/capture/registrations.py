@@ -7,12 +7,12 @@ another one (a re-registration). The same message seen on several hops belongs t
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from imslab.aka.digest import is_aka, parse_auts, parse_nonce
-from imslab.capture.sip import SipEvent
+from imslab.capture.sip import SipEvent, view
 from imslab.capture.unlock import Keyring, Opened, holds
 from imslab.errors import MacFailure, Malformed
+from imslab.octets import exactly, unhex
 from imslab.sip import STAR, Credentials, Message
 from imslab.sip import Challenge as Offer
 
@@ -27,8 +27,9 @@ class Challenge:
     ``algorithm``    of the answer where there is one, else of the first offer
     ``rand, autn``   16 octets each; empty when the algorithm is not AKA
     ``auts``         14 octets, when the answer asked to resynchronise
-    ``verified``     True: the MAC and, where seen, the answer are right; False: one is wrong; None: no key
+    ``verified``     True: the MAC and, where seen, the answer are right; False: one is wrong; None: not known
     ``sqn``          6 octets, when a key opened the challenge
+    ``opened``       what is known of its answer, with its keys; None: nothing
     ``keys_sent``    the 401 carried ck= and ik= (S-CSCF to P-CSCF; a fault when the UE gets them)
     """
 
@@ -45,6 +46,7 @@ class Challenge:
     verified: bool | None = None
     sqn: bytes = b""
     keys_sent: bool = False
+    opened: Opened | None = field(default=None, repr=False)
 
     @property
     def sqn_xor_ak(self) -> bytes:
@@ -218,9 +220,11 @@ def _challenge(
     right = [
         holds(opened, algorithm, message.method, given, message.body)
         for message, given in answers
-        if opened and given.response
+        if opened and opened.judges(given)
     ]
-    verified = False if mac_wrong else all(right) if opened else None
+    proved = bool(opened and opened.functions)  # by K; what the capture tells proves an answer and no MAC
+    verified = False if mac_wrong else all(right) if right or proved else None
+    opened = opened or keys.told(rand, autn) or _in_clear(offer for _, offer in seen)
     return Challenge(
         event.frame,
         event.at,
@@ -235,7 +239,19 @@ def _challenge(
         verified,
         opened.sqn if opened else b"",
         any(offer.ck or offer.ik for _, offer in seen),
+        opened,
     )
+
+
+def _in_clear(offers: Iterable[Offer]) -> Opened | None:
+    """Return CK and IK where a 401 carries them (TS 24.229, 7.2A.1); they tell nothing of RES."""
+    for offer in offers:
+        try:
+            ck, ik = (exactly("key", unhex("key", text or ""), 16) for text in (offer.ck, offer.ik))
+        except Malformed:
+            continue
+        return Opened(b"", b"", ck, ik, source="401")
+    return None
 
 
 def _opened(keys: Keyring, impi: str, rand: bytes, autn: bytes) -> tuple[Opened | None, bool]:
@@ -260,14 +276,3 @@ def _auts(given: Credentials) -> bytes:
         return parse_auts(given.auts or "")
     except Malformed:
         return b""
-
-
-def view(value: object, name: str) -> Any:
-    """Return what the typed view ``name`` gives, or None when what it reads is missing or broken.
-
-    A capture shows what was on the wire, and what was on the wire may be broken.
-    """
-    try:
-        return getattr(value, name)
-    except Malformed:
-        return None

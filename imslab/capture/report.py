@@ -161,14 +161,18 @@ def _dtls(session: "DtlsSession") -> Json:
 
 def _esp(capture: "Capture") -> list[Json]:
     """Return a row for each security association: two addresses and the SPI."""
-    packets = capture.esp
-    association, which = np.unique(packets.pair << 32 | packets.spi, return_inverse=True)
-    many, opened = np.bincount(which), np.bincount(which, packets.opened).astype(np.int64)
-    found = zip(association.tolist(), many.tolist(), opened.tolist(), strict=True)
     return [
-        dict(zip(("src", "dst"), capture.esp_addresses(one >> 32), strict=True))
-        | {"spi": f"0x{one & 0xFFFFFFFF:08x}", "packets": count, "decrypted": clear}
-        for one, count, clear in found
+        {
+            "src": flow.source,
+            "dst": flow.destination,
+            "spi": f"0x{flow.spi:08x}",
+            "packets": flow.packets,
+            "decrypted": flow.decrypted,
+            "authenticated": flow.authenticated,
+            "encryption": flow.encryption or None,
+            "integrity": flow.integrity or None,
+        }
+        for flow in capture.esp
     ]
 
 

@@ -1,11 +1,12 @@
 """What a subscriber's key says about a capture: is the network's MAC right, is the answer right?
 
-Spec: 3GPP TS 33.102, 6.3.3 (AUTN), 6.3.5 (AUTS); RFC 3310 and RFC 4169 (the digest response).
-Nothing here guesses: `imslab.aka.doctor` searches for the cause when numbers do not match.
+Spec: 3GPP TS 33.102, 6.3.3 (AUTN), 6.3.5 (AUTS); RFC 3310 and RFC 4169 (the digest response). Where no key
+was given, what the capture itself tells of a challenge will do (`imslab.capture.vectors`). Nothing here
+guesses: `imslab.aka.doctor` searches for the cause when numbers do not match.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from os import PathLike
 
 from imslab.aka import AkaFunctions, functions_for, open_autn, open_auts
@@ -15,6 +16,8 @@ from imslab.octets import unhex
 from imslab.sip import Credentials
 
 Octets = str | bytes
+
+_PASSWORDS = (24, 44)  # octets of base64 of 16 and 32 octets (RFC 4169, 2.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,28 +30,50 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A challenge opened with the right key; ``sqn`` has 6 octets."""
+    """A challenge whose answer is known.
+
+    ``sqn``        6 octets; empty when no key opened the challenge
+    ``res``        empty when the capture tells CK and IK alone
+    ``functions``  of the key; None when no key opened it
+    ``source``     who told: "key", or where in the capture it stands: "Cx", "card", "401"
+    ``password``   of the digest, where it does not come from ``res``
+    """
 
     sqn: bytes
     res: bytes = field(repr=False)
     ck: bytes = field(repr=False)
     ik: bytes = field(repr=False)
-    functions: AkaFunctions = field(repr=False)
+    functions: AkaFunctions | None = field(default=None, repr=False)
+    source: str = "key"
+    password: str | None = field(default=None, repr=False)
+
+    def judges(self, given: Credentials) -> bool:
+        """Tell whether this is enough to say if an answer is right."""
+        known = self.functions is not None or (bool(self.res) and not given.auts)
+        return known and bool(given.response)
+
+
+Told = Callable[[bytes, bytes], Opened | None]  # RAND and AUTN -> what the capture itself tells of them
 
 
 class Keyring:
-    """The keys that were given for a capture; with none of them, nothing is verified."""
+    """The keys that were given for a capture; with none of them, what the capture tells is all."""
 
-    def __init__(self, keys: Iterable[Key] = ()) -> None:
-        self.keys = tuple(keys)
+    def __init__(self, keys: Iterable[Key] = (), told: Told | None = None) -> None:
+        self.keys, self._told = tuple(keys), told
+
+    def knowing(self, told: Told) -> "Keyring":
+        """Return a keyring with the same keys, which asks ``told`` when none of them is for a subscriber."""
+        return Keyring(self.keys, told)
 
     def open(self, impi: str, rand: bytes, autn: bytes) -> Opened | None:
-        """Open a challenge of ``impi``; None when no key is for it, MacFailure when none of them fits."""
+        """Open a challenge of ``impi``; None when nothing is known of it.
+
+        Raises MacFailure when there is a key for ``impi`` and it does not fit.
+        """
         candidates = [key for key in self.keys if key.impi == impi] or [
             key for key in self.keys if not key.impi
         ]
-        if not candidates:
-            return None
         for key in candidates:
             try:
                 sqn = open_autn(key.functions, rand, autn)
@@ -56,7 +81,13 @@ class Keyring:
                 continue
             m = key.functions
             return Opened(sqn, m.f2(rand), m.f3(rand), m.f4(rand), m)
-        raise MacFailure("no key that was given made this AUTN")
+        if candidates:
+            raise MacFailure("no key that was given made this AUTN")
+        return self.told(rand, autn)
+
+    def told(self, rand: bytes, autn: bytes) -> Opened | None:
+        """Return what the capture itself tells of a challenge; None when it tells nothing."""
+        return self._told(rand, autn) if self._told and autn else None
 
 
 def keyring(
@@ -82,8 +113,11 @@ def keyring(
 def verify_response(
     opened: Opened, algorithm: str, method: str, given: Credentials, body: bytes = b""
 ) -> None:
-    """Check what a UE answered to the challenge; raise WrongResponse, MacFailure (AUTS) or Malformed."""
-    if given.auts:  # the password is empty then (RFC 3310, 3.2)
+    """Check what a UE answered to a challenge that it ``judges``.
+
+    Raises WrongResponse, MacFailure (AUTS) or Malformed.
+    """
+    if given.auts and opened.functions is not None:  # the password is empty then (RFC 3310, 3.2)
         open_auts(opened.functions, parse_nonce(given.nonce)[0], parse_auts(given.auts))
     verify(
         algorithm,
@@ -96,7 +130,7 @@ def verify_response(
         res=opened.res,
         ck=opened.ck,
         ik=opened.ik,
-        password="" if given.auts else None,
+        password="" if given.auts else opened.password,
         qop=given.qop,
         nc=given.nc,
         cnonce=given.cnonce,
@@ -106,11 +140,21 @@ def verify_response(
 
 def holds(opened: Opened, algorithm: str, method: str, given: Credentials, body: bytes = b"") -> bool:
     """Tell whether the answer is right: for a table, where one wrong row must not end the view."""
+    return any(_holds(one, algorithm, method, given, body) for one in (opened, *_password_for_res(opened)))
+
+
+def _holds(opened: Opened, algorithm: str, method: str, given: Credentials, body: bytes) -> bool:
     try:
         verify_response(opened, algorithm, method, given, body)
     except (AkaError, Malformed):
         return False
     return True
+
+
+def _password_for_res(opened: Opened) -> Iterator[Opened]:
+    """Yield what else an HSS may mean by XRES: the password of RFC 4169, for a core that computes none."""
+    if opened.source == "Cx" and len(opened.res) in _PASSWORDS:
+        yield replace(opened, password=opened.res.decode("ascii", "replace"))
 
 
 def _listed(profile: object) -> list[object]:

@@ -1,5 +1,6 @@
 """Everything read from a file, once, for a capture and its parts: each kind when it is first asked for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ import numpy as np
 from imslab.capture import announcements, dtls_records, index, rtcp, sip, streams, stun
 from imslab.capture.announcements import Announcements
 from imslab.capture.file import CaptureFile
-from imslab.capture.index import Column
+from imslab.capture.index import Column, Index
 from imslab.capture.reassemble import first_words
 from imslab.capture.rtcp import Report
 from imslab.capture.rtp import RtpPackets
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from imslab.capture.cx import CxEvent
     from imslab.capture.decryption import Opener
     from imslab.capture.dtls import DtlsSession
+    from imslab.capture.esp_sa import Row
     from imslab.capture.http import HttpEvent
+    from imslab.capture.ipsec import Opening
     from imslab.capture.media_keys import MediaKeys, SrtpKey
     from imslab.capture.unlock import Keyring
 
@@ -32,20 +35,48 @@ _HTTP = tuple(int.from_bytes(word) for word in (b"GET ", b"POST", b"PUT ", b"HEA
 class Whole:
     """What one file holds; ``warnings`` grows with what is read.
 
-    ``keys``, ``media_keys``  of subscribers and of media, where some were given
+    ``keys``, ``media_keys``  of subscribers and of media, where some were given;  ``esp_sa``: of IPsec
     """
 
     def __init__(
-        self, file: CaptureFile, keys: "Keyring | None" = None, media_keys: "MediaKeys | None" = None
+        self,
+        file: CaptureFile,
+        keys: "Keyring | None" = None,
+        media_keys: "MediaKeys | None" = None,
+        esp_sa: "Sequence[Row]" = (),
     ) -> None:
-        self.file, self.keys, self.media_keys = file, keys, media_keys
+        self.file, self.keys, self.media_keys, self.esp_sa = file, keys, media_keys, esp_sa
         self.warnings: list[str] = []
         self.unreadable_sip: list[int] = []  # frames of what begins like SIP and cannot be read at all
 
     @cached_property
-    def index(self) -> index.Index:
-        """All packets with UDP or TCP, as columns."""
+    def index(self) -> Index:
+        """All packets with UDP or TCP, as columns; what ESP held among them."""
+        return self.opening.index if self.opening else self._outside
+
+    @cached_property
+    def opening(self) -> "Opening | None":
+        """What was opened of ESP; None where there is none."""
+        if not len(self._outside.esp):
+            return None
+        from imslab.capture import ipsec
+
+        return ipsec.Opening(self.file, self._outside, self._knowing, self.esp_sa)
+
+    @cached_property
+    def keyring(self) -> "Keyring":
+        """The keys that were given, and behind them what the capture itself tells of challenges."""
+        return self._knowing(self.index)
+
+    @cached_property
+    def _outside(self) -> Index:
         return index.build(self.file)
+
+    def _knowing(self, found: Index) -> "Keyring":
+        from imslab.capture import vectors
+        from imslab.capture.unlock import Keyring
+
+        return (self.keys or Keyring()).knowing(vectors.read(self.file, found))
 
     @cached_property
     def sip(self) -> list[SipEvent]:

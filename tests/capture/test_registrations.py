@@ -1,10 +1,12 @@
 """Registrations: what belongs together, how it ended, and whether the numbers are right."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from imslab.aka.digest import password
 from imslab.capture import Registration, open_capture
 
 Steps = Callable[[Any], object]
@@ -52,9 +54,47 @@ def test_every_algorithm_verifies(login: Any, keys: dict[str, str], algorithm: s
 
 
 def test_without_keys_nothing_is_verified(login: Any) -> None:
-    challenge = one(login.whole()).challenge
+    login.register(1, login.first())
+    login.challenge(1)
+    login.register(2, login.answer())
+    challenge = one(login).challenge
     assert challenge is not None
     assert (challenge.verified, challenge.sqn) == (None, b"")
+    assert challenge.opened is not None and challenge.opened.source == "401"  # the S-CSCF gave ck and ik
+
+
+@pytest.mark.parametrize("source", ["Cx", "card"])
+@pytest.mark.parametrize("wrong", [False, True], ids=["right", "wrong"])
+def test_what_the_capture_itself_tells_verifies_an_answer(login: Any, source: str, wrong: bool) -> None:
+    login.register(1, login.first())
+    if source == "Cx":
+        login.vector_from_hss()
+    login.challenge(1)
+    if source == "card":
+        login.card()
+    login.register(2, login.answer(wrong=wrong))
+    challenge = one(login).challenge
+    assert challenge is not None and challenge.opened is not None
+    assert (challenge.verified, challenge.sqn, challenge.opened.source) == (not wrong, b"", source)
+
+
+def test_an_hss_that_computes_the_password_of_akav2_itself(login: Any) -> None:
+    """XRES is then the base64 text of RFC 4169: for a core that takes it for AKAv1."""
+    v = login.vector
+    login.register(1, login.first())
+    login.vector = replace(v, xres=password("AKAv2-MD5", v.xres, v.ck, v.ik))
+    login.vector_from_hss()
+    login.vector = v
+    login.challenge(1)
+    login.register(2, login.answer())
+    challenge = one(login).challenge
+    assert challenge is not None and challenge.verified is True
+
+
+def test_a_resynchronisation_is_not_judged_without_the_key(login: Any) -> None:
+    login.resynchronised()
+    first, second = one(login).challenges
+    assert (first.verified, second.verified) == (None, True)
 
 
 def test_a_wrong_key_is_found_out(login: Any, keys: dict[str, str]) -> None:

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from imslab.aka import Milenage, Tuak, generate_vector
-from imslab.capture.unlock import Key, Keyring, keyring
+from imslab.capture.unlock import Key, Keyring, Opened, keyring
 from imslab.data import profile_path
 from imslab.errors import MacFailure, Malformed
+from imslab.sip import Credentials
 from imslab.uicc import Profile
 
 K, OP, OPC = (
@@ -59,6 +60,43 @@ def test_the_key_that_fits_is_found_among_several() -> None:
     opened = keys.open("", RAND, VECTOR.autn)
     assert opened is not None
     assert opened.res == VECTOR.xres
+
+
+TOLD = Opened(b"", b"res", b"c" * 16, b"i" * 16, source="Cx")
+
+
+def test_what_the_capture_tells_is_asked_where_no_key_is_for_a_subscriber() -> None:
+    asked: list[tuple[bytes, bytes]] = []
+
+    def told(rand: bytes, autn: bytes) -> Opened | None:
+        asked.append((rand, autn))
+        return TOLD
+
+    alice = Profile.load(profile_path("alice"))
+    assert keyring().knowing(told).open("", RAND, VECTOR.autn) is TOLD
+    assert keyring(profile=alice).knowing(told).open("bob@elsewhere", RAND, VECTOR.autn) is TOLD
+    assert asked == [(RAND, VECTOR.autn)] * 2
+    opened = keyring(k=K, opc=OPC).knowing(told).open("", RAND, VECTOR.autn)
+    assert opened is not None and opened.source == "key"
+    with pytest.raises(MacFailure):  # a key that was given and is wrong stays wrong
+        keyring(k=K, opc=OP).knowing(told).open("", RAND, VECTOR.autn)
+    assert len(asked) == 2
+    assert keyring().told(RAND, VECTOR.autn) is keyring().knowing(told).told(RAND, b"") is None
+
+
+def test_what_can_be_judged() -> None:
+    key = keyring(k=K, opc=OPC).open("", RAND, VECTOR.autn)
+    assert key is not None
+    answer, resync = (Credentials.parse(f'Digest response="{"0" * 32}"{more}') for more in ("", ', auts="x"'))
+    silent = Credentials.parse('Digest response=""')
+    ck_ik = Opened(b"", b"", bytes(16), bytes(16), source="401")
+    judged = [[one.judges(given) for given in (answer, resync, silent)] for one in (key, TOLD, ck_ik)]
+    assert judged == [[True, True, False], [True, False, False], [False, False, False]]
+
+
+def test_no_secret_of_an_opened_challenge_is_shown() -> None:
+    one = Opened(b"", b"resresres", b"ckckck", b"ikikik", source="Cx", password="pwpwpw")
+    assert repr(one) == "Opened(sqn=b'', source='Cx')"
 
 
 def test_no_key_says_nothing_and_a_wrong_key_says_no() -> None:
