@@ -17,6 +17,7 @@ from imslab.ipsec.associations import MECHANISM
 from imslab.sip import SecurityMechanism
 
 _CHALLENGES = (401, 407)
+_KEY = 16  # octets
 _MOST_PAIRS = 32  # of Security-Client and Security-Server, in one agreement
 
 
@@ -50,12 +51,20 @@ def keys(challenge: Challenge) -> Iterator[tuple[bytes, bytes]]:
     IPsec takes no other length: neither CK and IK of a longer TUAK, nor CK' and IK' of AKAv2 with SHA-256.
     """
     opened = challenge.opened
-    if opened is None:
+    if opened is None or not len(opened.ck) == len(opened.ik) == _KEY:
         return
-    pairs = [(opened.ck, opened.ik)]
-    if aka_version(challenge.algorithm) == 2:
-        pairs.insert(0, session_keys(challenge.algorithm, opened.ck, opened.ik))
-    yield from (pair for pair in pairs if {len(key) for key in pair} == {16})
+    if is_akav2(challenge.algorithm):
+        derived = session_keys(challenge.algorithm, opened.ck, opened.ik)
+        yield from [derived] if len(derived[0]) == _KEY else []
+    yield opened.ck, opened.ik
+
+
+def is_akav2(algorithm: str) -> bool:
+    """Tell whether this is AKAv2; what nobody knows is not."""
+    try:
+        return aka_version(algorithm) == 2
+    except Malformed:
+        return False
 
 
 def mechanisms(event: SipEvent, name: str) -> list[SecurityMechanism]:

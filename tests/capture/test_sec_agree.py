@@ -70,6 +70,20 @@ def test_keys_of_another_length_are_none_for_ipsec() -> None:
     assert list(keys(login.challenge)) == [(gm.vector.ck, gm.vector.ik)]
 
 
+@pytest.mark.parametrize("algorithm", ["AKAv9-MD5", "FOO"])
+def test_an_algorithm_that_nobody_knows_has_the_keys_that_stand_there(algorithm: str) -> None:
+    v = Gm().vector
+    told = f'nonce="n", algorithm={algorithm}, ck="{v.ck.hex()}", ik="{v.ik.hex()}"'
+    gm = (
+        Gm()
+        .register()
+        .challenge(f'WWW-Authenticate: Digest realm="r", {told}', f"Security-Server: {Gm().server}")
+    )
+    (login,) = logins(gm, Keyring())
+    assert list(keys(login.challenges[-1])) == [(v.ck, v.ik)]
+    assert agreements([login])[0].associations == gm.associations
+
+
 def test_every_pair_that_goes_together_is_a_candidate_once() -> None:
     gm = Gm(alg="hmac-md5-96", ealg="null")
     other = SecurityMechanism.parse(str(gm.server).replace("hmac-md5-96", "hmac-sha-1-96"))
