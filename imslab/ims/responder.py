@@ -47,12 +47,17 @@ class NothingToAnswer(ImslabError):
 
 def choose(offered: tuple[Challenge, ...], wanted: str | None) -> Challenge:
     """Return the challenge to answer: ``wanted``'s, or the strongest; NothingToAnswer when there is none."""
-    by_name = {(c.algorithm or "MD5").casefold(): c for c in reversed(offered)}
+    by_name = {_name(c).casefold(): c for c in reversed(offered)}
     for name in (wanted,) if wanted else PREFERENCE:
         if name.casefold() in by_name:
             return by_name[name.casefold()]
-    names = ", ".join(c.algorithm or "MD5" for c in offered) or "nothing"
+    names = ", ".join(map(_name, offered)) or "nothing"
     raise NothingToAnswer(f"the network offers {names}, not {wanted or ' or '.join(PREFERENCE)}")
+
+
+def _name(challenge: Challenge) -> str:
+    """Return the algorithm of a challenge; what is no digest has only a scheme."""
+    return (challenge.algorithm or "MD5") if challenge.is_digest else challenge.scheme
 
 
 class Responder:
