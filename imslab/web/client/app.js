@@ -1,7 +1,7 @@
 // The page itself: what stands on it in each state, and what its buttons do. No state of its own.
 
 import { CALL_STATES, NOTICES, STATES } from "./words.js";
-import { apduParts, apduWords, sipWords } from "./narrator.js";
+import { apduParts, apduWords, challengeParts, sipWords } from "./narrator.js";
 import { Client } from "./client.js";
 import { Ladder } from "./ladder.js";
 import { statistics } from "./media.js";
@@ -83,6 +83,13 @@ client.addEventListener("apdu", ({ detail: { command, response, ms } }) => {
   }
   ladder.add({ kind: "apdu", direction: "left", label, detail: "RAND, AUTN", parts: parts.slice(0, 4) });
   ladder.add({ kind: "apdu", direction: "right", label: answer, detail: took, parts: parts.slice(4) });
+});
+// Where the bridge answers by itself, no command passes here: only the question and the answer.
+client.addEventListener("aka", ({ detail: { rand, autn, answer } }) => {
+  if (client.mode !== "answer") return;
+  const row = { kind: "apdu", detail: "by the bridge" };
+  if (rand) ladder.add({ ...row, direction: "left", label: "answer this challenge", parts: challengeParts(rand, autn) });
+  if (answer) ladder.add({ ...row, direction: "right", label: answer });
 });
 for (const [kind, direction] of [["sent", "right"], ["received", "left"]]) {
   phone.transport.addEventListener(kind, ({ detail: message }) => {

@@ -105,6 +105,7 @@ export class BridgeCredentials extends CardCredentials {
     this.watch({ rand, autn });
     const { algorithm, realm, nonce, qop = "" } = challenge;
     const said = await present(this.session()).answer({ algorithm, realm, nonce, qop, method, uri });
+    this.watch({ answer: said.auts ? "AUTS" : "the answer", auts: said.auts });
     return { authorization: digestHeader(said), proof: said.rspauth ?? null };
   }
 }

@@ -160,7 +160,7 @@ export const quote = (value) => `"${value.replace(/["\\]/g, "\\$&")}"`;
 
 // "Alice" <sip:alice@example.com>;tag=1  ->  { display, uri, params }   (section 20.10)
 export function nameAddr(value) {
-  const found = /^("(?:[^"\\]|\\.)*"|[^<]*)<([^>]*)>/.exec(value);
+  const found = /^("(?:[^"\\]|\\.)*"\s*|[^<"]*)<([^>]*)>/.exec(value);
   const uri = found ? found[2] : value.split(";")[0].trim();
   return { display: found ? unquote(found[1].trim()) : "", uri, params: params(value) };
 }
