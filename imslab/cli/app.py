@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import imslab
-from imslab.cli import card, card_write, core, demo, doctor, explain, inspect, lab
+from imslab.cli import card, card_write, core, demo, doctor, explain, inspect, kamailio, lab
 
 app = typer.Typer(
     name="imslab",
@@ -51,3 +51,4 @@ card.app.command(
     "write", epilog="Example: imslab card write --profile data/profiles/bob.json --adm @adm.txt"
 )(card_write.write)
 app.add_typer(card.app, name="card")
+app.add_typer(kamailio.app, name="kamailio")

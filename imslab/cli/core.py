@@ -2,22 +2,17 @@
 
 import asyncio
 import gc
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from imslab.data import profile_path
-from imslab.errors import ImslabError, Malformed
+from imslab.cli import serving
 
 if TYPE_CHECKING:
-    from imslab.ims.node import Event
-    from imslab.net.core import Core
-    from imslab.net.tap import Tap
     from imslab.uicc import Profile
 
-_FLUSH = 1.0  # seconds between two writes of the trace
+_PROVENANCE = "imslab core: live, from the core's side"
 
 
 def core(
@@ -40,22 +35,18 @@ def core(
 ) -> int:
     """Run P-CSCF, S-CSCF and HSS until Ctrl-C; prints where they listen and what happens."""
     from imslab.ims.scscf import ALGORITHMS, Policy
-    from imslab.uicc import Profile
 
-    profiles = [Profile.load(path) for path in profile or map(profile_path, ("alice", "bob"))]
-    domains = sorted({p.domain for p in profiles})
-    if len(domains) > 1:
-        raise Malformed(f"the profiles have several domains: {', '.join(domains)}", expected="one")
+    profiles = serving.subscribers(profile)
     policy = Policy(algorithms=tuple(algorithm or ALGORITHMS), qop=qop)
     settings = {
         "host": host,
         "port": port,
         "websocket_port": ws_port,
-        "domain": domains[0],
+        "domain": profiles[0].domain,
         "policy": policy,
         "origins": tuple(origin or ()),
         "database": database,
-        "on_event": None if quiet else _show,
+        "on_event": None if quiet else serving.show,
     }
     with _runner() as runner:
         return runner.run(_serve(settings, profiles, trace))
@@ -74,11 +65,8 @@ async def _serve(settings: dict[str, object], profiles: "list[Profile]", trace: 
     from imslab.net.core import Core
     from imslab.net.tap import Clock
 
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    clock = Clock()
-    tap = None if trace is None else _open_trace(trace, clock)
+    stop, clock = serving.stopped_by_signals(), Clock()
+    tap = None if trace is None else serving.open_trace(trace, clock, _PROVENANCE)
     core = Core(clock=clock, tap=tap, **settings)  # type: ignore[arg-type]
     try:
         await core.start()
@@ -86,46 +74,9 @@ async def _serve(settings: dict[str, object], profiles: "list[Profile]", trace: 
         # What is there now stays; what comes and goes is mostly freed by its reference count.
         gc.freeze()
         gc.set_threshold(20_000, 50, 100)
-        _introduce(core, profiles)
-        while not stop.is_set():
-            await _sleep_or(stop, _FLUSH if tap else None)
-            if tap is not None:
-                tap.flush()
+        await serving.serve(core, profiles, tap, stop)
     finally:
         core.close()
         if tap is not None:
             tap.flush()
     return 0
-
-
-async def _sleep_or(stop: asyncio.Event, seconds: float | None) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return
-
-
-def _open_trace(path: Path, clock: object) -> "Tap":
-    from imslab.net.tap import Tap
-    from imslab.net.trace import TraceWriter
-
-    try:
-        file = path.open("wb")
-    except OSError as error:
-        raise ImslabError(f"{path} cannot be written: {error.strerror or error}") from None
-    writer = TraceWriter(file, comment="imslab core: live, from the core's side")
-    return Tap(writer, clock)  # type: ignore[arg-type]
-
-
-def _introduce(core: "Core", profiles: "list[Profile]") -> None:
-    for transport, address in core.addresses.items():
-        print(f"P-CSCF listens on {address.host}:{address.port} ({transport})")
-    for profile in profiles:
-        print(f"subscriber {profile.impi}: {profile.impu[0]}")
-    print("Ctrl-C stops.", flush=True)
-
-
-def _show(event: "Event") -> None:
-    about = f" {event.about}" if event.about else ""
-    why = f" ({event.why})" if event.why else ""
-    print(f"{event.node}: {event.what}{about}{why}", flush=True)
