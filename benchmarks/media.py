@@ -5,7 +5,7 @@
 Both have the same tracks (tone and test picture), one ICE candidate on 127.0.x.y, no server, and the offer
 and the answer handed over in memory. The bare call is told only when its first packet came. ``bare_call`` is
 also the yardstick of benchmarks/call.py. Printed: medians, counted from where the caller begins to make its
-end, and the ratio; then what the tap costs for each datagram.
+offer, and the ratio; then what the tap costs for each datagram.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ DATAGRAMS, OCTETS = 20_000, 1_200
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds since the start; of the two ends, that of the later one."""
+    """Seconds since the caller began to make its offer; of the two ends, that of the later one."""
 
     offer: float
     answer: float
@@ -79,8 +79,8 @@ class _Bare:
 
 async def bare_call(hosts: tuple[str, str] = HOSTS) -> Timing:
     """Call between two aiortc connections until a packet came at each end, hang up; return the times."""
-    start = time.perf_counter()
     alice = _Bare("alice", hosts[0])
+    start = time.perf_counter()
     await alice.peer.setLocalDescription()
     offered = time.perf_counter()
     bob = _Bare("bob", hosts[1])
@@ -98,8 +98,8 @@ async def bare_call(hosts: tuple[str, str] = HOSTS) -> Timing:
 async def our_call(tap: Tap | None, hosts: tuple[str, str] = HOSTS) -> Timing:
     """Do the same with two of our endpoints."""
     clock = tap.clock if tap else Clock()
-    start = clock()
     alice = WebRtcEndpoint("alice", hosts[0], tap=tap, clock=clock)
+    start = clock()
     offer = await alice.offer()
     offered = clock()
     bob = WebRtcEndpoint("bob", hosts[1], tap=tap, clock=clock)

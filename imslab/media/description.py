@@ -23,15 +23,16 @@ def for_aiortc(description: SessionDescription) -> SessionDescription:
     """Return a description with which aiortc works, or raise Malformed: else it fails later, and silently."""
     if not description.media:
         raise Malformed("a description without media", expected="m=audio or m=video")
-    usable = _on_one_transport(description)
-    for media in usable.media:
-        prints = readable(media.all("fingerprint") or usable.all("fingerprint"))
-        if not any(one.hash_name in _HASHES for one in prints):
-            raise Malformed(f"m={media.kind} without a=fingerprint", expected=f"one of {', '.join(_HASHES)}")
-        if media.get("setup") is None and usable.get("setup") is None:
-            raise Malformed(f"m={media.kind} without a=setup", expected="a DTLS role (RFC 5763)")
+    for media in description.media:
         if len(media.all("mid")) > 1:
             raise Malformed(f"m={media.kind} with several a=mid", expected="one name (RFC 5888)")
+    usable = _on_one_transport(description)
+    one = usable.media[0]  # the others have the same transport
+    prints = readable(one.all("fingerprint") or usable.all("fingerprint"))
+    if not any(fingerprint.hash_name in _HASHES for fingerprint in prints):
+        raise Malformed(f"m={one.kind} without a=fingerprint", expected=f"one of {', '.join(_HASHES)}")
+    if one.get("setup") is None and usable.get("setup") is None:
+        raise Malformed(f"m={one.kind} without a=setup", expected="a DTLS role (RFC 5763)")
     return usable
 
 

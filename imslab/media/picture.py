@@ -7,6 +7,7 @@ import colorsys
 import io
 import zlib
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,7 @@ def _write(pen: Any, box: tuple[int, int, int, int], text: str, font: Any) -> No
     pen.text(((left + right) / 2, (top + bottom) / 2), text, font=font, fill="white", anchor="mm")
 
 
+@lru_cache
 def _font(box: tuple[int, int, int, int], text: str) -> Any:
     """Return the font in which ``text`` is as large as fits into ``box``."""
     from PIL import ImageFont

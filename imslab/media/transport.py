@@ -110,15 +110,18 @@ class Watched:
     def _keep_to_the_host(self) -> None:
         """Gather one candidate, on this host; ask nobody for names of the local network (mDNS)."""
         connection = self.ice._connection
-        gather, add = connection.get_component_candidates, connection.add_remote_candidate
+        add = connection.add_remote_candidate
 
-        async def on_this_host(component: int, addresses: list[str], timeout: int = 5) -> Any:
-            candidates = await gather(component, [self.host], timeout)
-            if not candidates:
+        async def gather() -> None:
+            if connection._local_candidates_start:
+                return
+            connection._local_candidates_start = True
+            connection._local_candidates += await connection.get_component_candidates(1, [self.host])
+            connection._local_candidates_end = True
+            if not connection._local_candidates:
                 raise NetworkError(f"{self.host} is no address of this machine: choose another")
             for protocol in connection._protocols:
                 self._watch_datagrams(protocol)
-            return candidates
 
         hidden: list[Any] = []
 
@@ -129,7 +132,7 @@ class Watched:
             elif candidate is not None or not hidden:
                 await add(candidate)
 
-        connection.get_component_candidates = on_this_host
+        connection.gather_candidates = gather
         connection.add_remote_candidate = unless_a_name
 
     def _watch_datagrams(self, protocol: Any) -> None:
