@@ -10,7 +10,7 @@ from typing import TypedDict
 from imslab.errors import Malformed
 from imslab.srtp.cipher import CounterMode, Gcm, packet_cipher
 from imslab.srtp.index import check_window
-from imslab.srtp.keys import Keys, check_kdr, check_master, derive_keys
+from imslab.srtp.keys import Keys, Label, check_kdr, check_master, three_keys
 from imslab.srtp.packet import INDEX_WORD
 from imslab.srtp.profiles import Cipher, Profile
 
@@ -103,10 +103,8 @@ class Context:
 
     def keys(self, rtcp: bool, index: int) -> Keys:
         """Return the session keys for the packet ``index``."""
-        keys = derive_keys(
-            self.profile, self.master_key, self.master_salt, index=index, srtcp_index=index, kdr=self.kdr
-        )
-        return keys.srtcp if rtcp else keys.srtp
+        first = Label.SRTCP_KEY if rtcp else Label.SRTP_KEY
+        return three_keys(self.profile, self.master_key, self.master_salt, first, index, self.kdr)
 
     def cipher(self, rtcp: bool, index: int) -> CounterMode | Gcm:
         """Return the cipher for a packet: another one whenever index DIV kdr is another."""

@@ -141,8 +141,8 @@ def derive_keys(
     profile = Profile.named(profile)
     key, salt = check_master(profile, master_key, master_salt)
     return SessionKeys(
-        _keys(profile, key, salt, Label.SRTP_KEY, index, kdr),
-        _keys(profile, key, salt, Label.SRTCP_KEY, srtcp_index, kdr),
+        three_keys(profile, key, salt, Label.SRTP_KEY, index, kdr),
+        three_keys(profile, key, salt, Label.SRTCP_KEY, srtcp_index, kdr),
     )
 
 
@@ -169,7 +169,8 @@ def aes_cm(key: bytes, block: bytes, length: int) -> bytes:
     return encryptor.update(bytes(length))
 
 
-def _keys(profile: Profile, key: bytes, salt: bytes, first: Label, index: int, kdr: int) -> Keys:
+def three_keys(profile: Profile, key: bytes, salt: bytes, first: Label, index: int, kdr: int) -> Keys:
+    """Derive the keys of SRTP, or of SRTCP: those with the label ``first`` and the two behind it."""
     lengths = profile.key_length, profile.auth_key_length, profile.salt_length
     values = [
         derive(key, salt, first + i, length, index=index, kdr=kdr).value for i, length in enumerate(lengths)

@@ -36,56 +36,50 @@ class Opener:
 
     def open(self, which: Integers, index: Integers) -> Booleans:
         """Open the packets at the positions ``which`` under their indices; tell whose tag is right."""
-        right, out = np.zeros(len(which), np.bool_), None
-        if self.decrypt:
-            self._kept.append(out := np.empty(int(self.packets.body[which].sum()), np.uint8))
-        filled = 0
-        for part in self._parts(which, index):
-            positions = which[part]
-            body = int(self.packets.body[positions[0]])
-            rows = None if out is None else out[filled : filled + len(part) * body].reshape(-1, body)
-            opens = self._open_few if len(part) < _FEW else self._open_rows
-            right[part] = opens(positions, index[part], rows)
-            self.place[positions] = self._size + filled + body * np.arange(len(part))
-            filled += len(part) * body
-        self._size += filled
-        return right
-
-    def _parts(self, which: Integers, index: Integers) -> Iterator[Integers]:
-        """Yield what can be opened together: one shape, one set of keys, no more than a cache holds."""
+        right, found = np.zeros(len(which), np.bool_), np.zeros(len(which), np.bool_)
         shape = self.packets.body[which], self.packets.clear[which], self._r(index)
         order = np.lexsort(shape) if any(np.ptp(values) for values in shape) else np.arange(len(which))
-        changes = np.logical_or.reduce([np.diff(values[order]) != 0 for values in shape])
-        for group in np.split(order, np.flatnonzero(changes) + 1):
-            most = max(_OCTETS_AT_ONCE // max(int(shape[0][group[0]]), 1), _FEW)
-            yield from (group[at : at + most] for at in range(0, len(group), most))
+        rows = self._rows(which[order], index[order])
+        place = np.cumsum(rows.body) - rows.body
+        out = np.empty(int(rows.body.sum()) if self.decrypt else 0, np.uint8)
+        for part in _parts([values[order] for values in shape]):
+            matrix = out[place[part.start] :][: rows.body[part].sum()] if self.decrypt else None
+            found[part] = self._open_part(rows.part(part), matrix)
+        self.place[which[order]] = self._size + place
+        self._kept.append(out)
+        self._size += len(out)
+        right[order] = found
+        return right
 
-    def _r(self, index: Integers) -> Integers:
-        return index // self.context.kdr if self.context.kdr else np.zeros_like(index)
+    def _open_part(self, rows: Rows, out: Octets | None) -> Booleans:
+        """Open packets of one shape and one set of keys."""
+        matrix = None if out is None else out.reshape(len(rows), rows.width)
+        if len(rows) < _FEW:
+            return self._open_few(rows, matrix)
+        right = self._cipher(int(rows.index[0])).open(rows, matrix)
+        if matrix is not None and not right.all():
+            matrix[~right] = 0
+        return right
 
-    def _open_rows(self, which: Integers, index: Integers, out: Octets | None) -> Booleans:
-        packets, first = self.packets, which[0]
-        rows = Rows(
+    def _rows(self, which: Integers, index: Integers) -> Rows:
+        packets, words = self.packets, np.empty((len(which), 0), np.uint8)
+        if self.rtcp or not self.context.is_gcm:
+            numbers = packets.word[which] if self.rtcp else index >> 16
+            words = numbers.astype(">u4").view(np.uint8).reshape(len(which), INDEX_WORD)
+        return Rows(
             packets.octets,
             packets.start[which],
-            int(packets.body[first]),
-            int(packets.clear[first]),
+            packets.body[which],
+            packets.clear[which],
             packets.tag[which],
             self.context.tag_length(self.rtcp),
-            self._words(which, index),
+            words,
             packets.ssrc[which],
             index,
         )
-        right = self._cipher(int(index[0])).open(rows, out)
-        if out is not None:
-            out[~right] = 0
-        return right
 
-    def _words(self, which: Integers, index: Integers) -> Octets:
-        if not self.rtcp and self.context.is_gcm:
-            return np.empty((len(which), 0), np.uint8)
-        words = self.packets.word[which] if self.rtcp else index >> 16
-        return words.astype(">u4").view(np.uint8).reshape(len(which), INDEX_WORD)
+    def _r(self, index: Integers) -> Integers:
+        return index // self.context.kdr if self.context.kdr else np.zeros_like(index)
 
     def _cipher(self, index: int) -> RowCipher:
         r = index // self.context.kdr if self.context.kdr else 0
@@ -93,22 +87,34 @@ class Opener:
             self._ciphers = {r: row_cipher(self.context.profile, self.context.keys(self.rtcp, index))}
         return self._ciphers[r]
 
-    def _open_few(self, which: Integers, index: Integers, out: Octets | None) -> Booleans:
-        right = np.zeros(len(which), np.bool_)
-        for row, (at, under) in enumerate(zip(which.tolist(), index.tolist(), strict=True)):
+    def _open_few(self, rows: Rows, out: Octets | None) -> Booleans:
+        right = np.zeros(len(rows), np.bool_)
+        for row in range(len(rows)):
             try:
-                plain = self._open_one(at, under)
+                plain = self._open_one(rows, row)
             except AuthenticationFailed:
-                plain = bytes(int(self.packets.body[at]))
+                plain = bytes(rows.width)
             else:
                 right[row] = True
             if out is not None:
                 out[row] = np.frombuffer(plain, np.uint8)
         return right
 
-    def _open_one(self, at: int, index: int) -> bytes:
-        body, tag = self.packets.one(at, self.context.tag_length(self.rtcp))
-        clear, ssrc = int(self.packets.clear[at]), int(self.packets.ssrc[at])
-        word = int(self.packets.word[at]).to_bytes(INDEX_WORD) if self.rtcp else self.context.word(index)
+    def _open_one(self, rows: Rows, row: int) -> bytes:
+        start, tag, clear = int(rows.start[row]), int(rows.tag[row]), int(rows.clear[row])
+        body = rows.octets[start : start + rows.width].tobytes()
+        index, word = int(rows.index[row]), rows.words[row].tobytes()
+        octets = rows.octets[tag : tag + rows.tag_length].tobytes()
         cipher = self.context.cipher(self.rtcp, index)
-        return body[:clear] + cipher.open(body[:clear], body[clear:], word, tag, ssrc, index)
+        return body[:clear] + cipher.open(
+            body[:clear], body[clear:], word, octets, int(rows.ssrc[row]), index
+        )
+
+
+def _parts(shape: list[Integers]) -> Iterator[slice]:
+    """Yield what can be opened together: one shape, one set of keys, no more than a cache holds."""
+    changes = np.logical_or.reduce([np.diff(values) != 0 for values in shape])
+    starts = [0, *(np.flatnonzero(changes) + 1).tolist()] if len(shape[0]) else []
+    for first, last in zip(starts, [*starts[1:], len(shape[0])], strict=False):
+        most = max(_OCTETS_AT_ONCE // max(int(shape[0][first]), 1), _FEW)
+        yield from (slice(at, min(at + most, last)) for at in range(first, last, most))

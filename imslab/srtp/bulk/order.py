@@ -38,8 +38,9 @@ def decide_srtp(seq: Integers, roc: int, window: int, opens: Open) -> tuple[Inte
     """Return the reason and the index of each packet of one SSRC, given their sequence numbers in order."""
 
     def indices(accepted: Booleans) -> tuple[Integers, Integers]:
-        highest = _highest_before(accepted, _follow(seq[accepted], roc))
-        return guess(highest, seq, roc), highest
+        index = _follow(seq[accepted], roc)
+        highest = _highest_before(accepted, index)
+        return index if len(index) == len(seq) else guess(highest, seq, roc), highest
 
     found = _decide(len(seq), indices, window, opens)
     return found or _one_by_one(seq, RtpIndex(roc, window), opens)

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from imslab.errors import Malformed
 from imslab.srtp.bulk.order import Reason
-from imslab.srtp.bulk.rows import Integers, Octets, gather
+from imslab.srtp.bulk.rows import Booleans, Integers, Octets, gather
 from imslab.srtp.context import Context
 from imslab.srtp.keys import HIGHEST_SRTCP_INDEX
 from imslab.srtp.packet import E_BIT, FIXED_HEADER, INDEX_WORD, RTCP_CLEAR
@@ -54,27 +54,20 @@ class Packets:
 
     @classmethod
     def _read_srtp(cls, context: Context, octets: Octets, start: Integers, length: Integers) -> Self:
-        good = np.flatnonzero(length >= FIXED_HEADER)
-        head = fields(octets, start[good], _RTP)
-        header = _header_lengths(octets, start[good], length[good], head["first"])
-        body = length - context.trailer_length(False)
-        version = head["first"] >> 6
-        good_body = body[good]
-        reason = _filled(len(start), Reason.MALFORMED)
-        whole = (version == 2) & (header <= good_body)
-        reason[good[whole]] = Reason.OPENED
-        clear = _spread(good, np.where(context.encrypts, header, good_body), len(start))
+        head, whole = _headers(octets, start, length >= FIXED_HEADER, _RTP)
+        header, body = (
+            FIXED_HEADER + 4 * (head["first"] & 15).astype(np.int64),
+            length - context.trailer_length(False),
+        )
+        extended = np.flatnonzero((head["first"] & 0x10 != 0) & whole)
+        if len(extended):
+            header[extended] += _extensions(octets, (start + header)[extended], (start + length)[extended])
+        whole &= (head["first"] >> 6 == 2) & (header <= body)
         mki, tag = _mki_and_tag(context, start + body)
+        clear = header if context.encrypts else body
+        ssrc, seq = head["ssrc"].astype(np.int64), head["seq"].astype(np.int64)
         found = cls(
-            octets,
-            start,
-            body,
-            clear,
-            tag,
-            _spread(good, head["ssrc"], len(start)),
-            _spread(good, head["seq"], len(start)),
-            np.zeros(len(start), np.int64),
-            reason,
+            octets, start, body, clear, tag, ssrc, seq, np.zeros(len(start), np.int64), _reasons(whole)
         )
         found._check_mki(context, mki)
         return found
@@ -82,30 +75,21 @@ class Packets:
     @classmethod
     def _read_srtcp(cls, context: Context, octets: Octets, start: Integers, length: Integers) -> Self:
         body = length - context.trailer_length(True)
-        good = np.flatnonzero(body >= RTCP_CLEAR)
-        head = fields(octets, start[good], _RTCP)
+        head, whole = _headers(octets, start, body >= RTCP_CLEAR, _RTCP)
+        whole &= head["first"] >> 6 == 2
         at = start + body + (context.tag_length(True) if context.is_gcm else 0)
-        word = fields(octets, at[good], np.dtype(">u4")).astype(np.int64)
+        words, _ = _headers(octets, at, whole, np.dtype([("word", ">u4")]))
+        word = words["word"].astype(np.int64)
+        encrypted = word & E_BIT != 0
         mki, tag = at + INDEX_WORD, start + body
         if not context.is_gcm:
             tag = mki + len(context.mki)
-        reason = _filled(len(start), Reason.MALFORMED)
-        reason[good[head["first"] >> 6 == 2]] = Reason.OPENED
-        encrypted = word & E_BIT != 0
-        found = cls(
-            octets,
-            start,
-            body,
-            _spread(good, np.where(encrypted, RTCP_CLEAR, body[good]), len(start)),
-            tag,
-            _spread(good, head["ssrc"], len(start)),
-            _spread(good, word & HIGHEST_SRTCP_INDEX, len(start)),
-            _spread(good, word, len(start)),
-            reason,
-        )
+        clear, ssrc = np.where(encrypted, RTCP_CLEAR, body), head["ssrc"].astype(np.int64)
+        number = word & HIGHEST_SRTCP_INDEX
+        found = cls(octets, start, body, clear, tag, ssrc, number, word, _reasons(whole))
         found._check_mki(context, mki)
         if context.negotiated_e_bit:
-            found._refuse(good[encrypted != context.encrypts_rtcp])
+            found._refuse(np.flatnonzero(encrypted != context.encrypts_rtcp))
         return found
 
     def streams(self) -> Iterator[Integers]:
@@ -114,12 +98,6 @@ class Packets:
         order = tried[np.argsort(self.ssrc[tried], kind="stable")]
         cuts = np.flatnonzero(np.diff(self.ssrc[order])) + 1
         yield from (part for part in np.split(order, cuts) if len(part))
-
-    def one(self, at: int, tag_length: int) -> tuple[bytes, bytes]:
-        """Return one packet without what protection added, and its tag."""
-        start, tag = int(self.start[at]), int(self.tag[at])
-        body = self.octets[start : start + int(self.body[at])]
-        return body.tobytes(), self.octets[tag : tag + tag_length].tobytes()
 
     def _check_mki(self, context: Context, place: Integers) -> None:
         if not context.mki:
@@ -142,11 +120,6 @@ def as_octets(buffer: object) -> Octets:
     return np.frombuffer(buffer, np.uint8)  # type: ignore[call-overload,no-any-return]
 
 
-def fields(octets: Octets, at: Integers, kind: np.dtype) -> NDArray:  # type: ignore[type-arg]
-    """Return what stands at each place, read as ``kind``."""
-    return gather(octets, at, kind.itemsize).view(kind)[:, 0]
-
-
 def _places(octets: Octets, start: ArrayLike, length: ArrayLike) -> tuple[Integers, Integers]:
     starts, lengths = np.asarray(start, np.int64), np.asarray(length, np.int64)
     if starts.ndim != 1 or starts.shape != lengths.shape:
@@ -156,14 +129,21 @@ def _places(octets: Octets, start: ArrayLike, length: ArrayLike) -> tuple[Intege
     return starts, lengths
 
 
-def _header_lengths(octets: Octets, start: Integers, length: Integers, first: Octets) -> Integers:
-    """Return the octets of each RTP header, with CSRC list and extension."""
-    header = FIXED_HEADER + 4 * (first & 15).astype(np.int64)
-    extended = np.flatnonzero((first & 0x10 != 0) & (header + 4 <= length))
-    words = fields(octets, start[extended] + header[extended] + 2, np.dtype(">u2")).astype(np.int64)
-    header[first & 0x10 != 0] += 4
-    header[extended] += 4 * words
-    return header
+def _headers(
+    octets: Octets, at: Integers, there: Booleans, kind: np.dtype[np.void]
+) -> tuple[NDArray[np.void], Booleans]:
+    """Return what stands at each place, read as ``kind``: zeros where it is not ``there``."""
+    if there.all():
+        return gather(octets, at, kind.itemsize).view(kind)[:, 0], there
+    found = np.zeros(len(at), kind)
+    found[there] = gather(octets, at[there], kind.itemsize).view(kind)[:, 0]
+    return found, there
+
+
+def _extensions(octets: Octets, at: Integers, end: Integers) -> Integers:
+    """Return the octets of each header extension; 4 where even its own header is cut."""
+    words, _ = _headers(octets, at + 2, at + 4 <= end, np.dtype([("count", ">u2")]))
+    return 4 + 4 * words["count"].astype(np.int64)
 
 
 def _mki_and_tag(context: Context, end: Integers) -> tuple[Integers, Integers]:
@@ -173,11 +153,5 @@ def _mki_and_tag(context: Context, end: Integers) -> tuple[Integers, Integers]:
     return end, end + len(context.mki)
 
 
-def _filled(count: int, reason: Reason) -> Integers:
-    return np.full(count, int(reason), np.int64)
-
-
-def _spread(which: Integers, values: ArrayLike, count: int) -> Integers:
-    spread = np.zeros(count, np.int64)
-    spread[which] = values
-    return spread
+def _reasons(whole: Booleans) -> Integers:
+    return np.where(whole, Reason.OPENED, Reason.MALFORMED).astype(np.int64)

@@ -31,17 +31,17 @@ _BLOCK = 16
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Packets of one shape.
+    """Packets, each field with one value a packet.
 
-    ``body``   octets of each without what protection added behind it, ``clear`` of them not encrypted
-    ``start``  where each begins in ``octets``; ``tag`` where its tag does, of ``tag_length`` octets
+    ``start``  where it begins in ``octets``; ``tag`` where its tag does, of ``tag_length`` octets
+    ``body``   its octets without what protection added behind it, ``clear`` of them not encrypted
     ``words``  what is authenticated beyond it: ROC (nothing for GCM), or SRTCP's E bit and index
     """
 
     octets: Octets
     start: Integers
-    body: int
-    clear: int
+    body: Integers
+    clear: Integers
     tag: Integers
     tag_length: int
     words: Octets
@@ -50,6 +50,30 @@ class Rows:
 
     def __len__(self) -> int:
         return len(self.start)
+
+    @property
+    def width(self) -> int:
+        """The octets of each packet, where all have one shape."""
+        return int(self.body[0])
+
+    @property
+    def cut(self) -> int:
+        """Where the encrypted part of each packet begins, where all have one shape."""
+        return int(self.clear[0])
+
+    def part(self, which: slice) -> "Rows":
+        """Return some of the packets."""
+        return Rows(
+            self.octets,
+            self.start[which],
+            self.body[which],
+            self.clear[which],
+            self.tag[which],
+            self.tag_length,
+            self.words[which],
+            self.ssrc[which],
+            self.index[which],
+        )
 
 
 class RowCipher(Protocol):
@@ -74,30 +98,32 @@ class CounterModeRows:
 
     def open(self, rows: Rows, out: Octets | None) -> Booleans:
         """Check the tags; then apply the key stream."""
-        right = np.ones(len(rows), np.bool_)
-        if rows.tag_length:
-            tags = gather(rows.octets, rows.tag, rows.tag_length)
-            right = (self._tags(rows)[:, : rows.tag_length] == tags).all(axis=1)
+        authenticated = np.empty((len(rows), rows.width + rows.words.shape[1]), np.uint8)
+        body = authenticated[:, : rows.width]
+        gather(rows.octets, rows.start, rows.width, body)
+        authenticated[:, rows.width :] = rows.words
+        right = self._check(rows, authenticated) if rows.tag_length else np.ones(len(rows), np.bool_)
         if out is not None:
-            gather(rows.octets, rows.start, rows.body, out)
-            payload = out[:, rows.clear :]
-            if payload.size:
-                np.bitwise_xor(payload, self._key_stream(rows), out=payload)
+            cut = rows.cut
+            out[:, :cut] = body[:, :cut]
+            if cut < rows.width:
+                np.bitwise_xor(body[:, cut:], self._key_stream(rows), out=out[:, cut:])
         return right
 
-    def _tags(self, rows: Rows) -> Octets:
-        """Return HMAC-SHA1 of each packet with its word, 20 octets."""
+    def _check(self, rows: Rows, authenticated: Octets) -> Booleans:
+        """Compare HMAC-SHA1 of each packet with its word to the tag that came with it."""
         copy, macs = self._hmac.copy, []
-        for body, word in zip(cells(rows.octets, rows.start, rows.body), _cells(rows.words), strict=True):
+        for octets in _cells(authenticated):
             mac = copy()  # the state after the key: cheaper than to begin with the key again
-            mac.update(body)
-            mac.update(word)
+            mac.update(octets)
             macs.append(mac.finalize())
-        return np.frombuffer(b"".join(macs), np.uint8).reshape(len(rows), 20)
+        made = np.frombuffer(b"".join(macs), np.uint8).reshape(len(rows), 20)[:, : rows.tag_length]
+        right: Booleans = (made == gather(rows.octets, rows.tag, rows.tag_length)).all(axis=1)
+        return right
 
     def _key_stream(self, rows: Rows) -> Octets:
         """Return AES over each packet's counter blocks: salt * 2^16 xor SSRC * 2^64 xor index * 2^16, + j."""
-        width = rows.body - rows.clear
+        width = rows.width - rows.cut
         count = -(-width // _BLOCK)
         high, low = divmod(self._salt, 1 << 64)
         first = np.empty((len(rows), 2), ">u8")
@@ -105,7 +131,7 @@ class CounterModeRows:
         first[:, 1] = rows.index.astype(np.uint64) << np.uint64(16) ^ np.uint64(low)
         blocks, stream = self._scratch(len(rows) * count)
         blocks.reshape(len(rows), count)[:] = first.view(np.complex128)  # for numpy, 16 octets at a time
-        blocks.view(">u2").reshape(len(rows), count, 8)[:, :, 7] = np.arange(count)
+        blocks.view(">u2").reshape(len(rows), count, 8)[:, :, 7] = np.arange(count, dtype=">u2")
         self._encrypt(blocks.data.cast("B"), stream.data)
         return stream[: blocks.nbytes].reshape(len(rows), count * _BLOCK)[:, :width]
 
@@ -126,26 +152,32 @@ class GcmRows:
 
     def open(self, rows: Rows, out: Octets | None) -> Booleans:
         """Check and decrypt at once."""
-        right, plain, decrypt = np.ones(len(rows), np.bool_), [], self._decrypt
-        width = rows.body - rows.clear
-        nothing = bytes(width)
+        cut, width = rows.cut, rows.width - rows.cut
         # The tag stands right behind the payload, as AES-GCM wants it.
-        sealed = cells(rows.octets, rows.start + rows.clear, width + rows.tag_length)
-        for iv, payload, known in zip(_cells(self._ivs(rows)), sealed, self._known(rows), strict=True):
-            try:
-                plain.append(decrypt(iv, payload, known))
-            except InvalidTag:
-                right[len(plain)] = False
-                plain.append(nothing)
+        sealed = cells(rows.octets, rows.start + cut, width + rows.tag_length)
+        arguments = _cells(self._ivs(rows)), sealed, self._known(rows)
+        right, plain = np.ones(len(rows), np.bool_), []
+        try:
+            plain = list(map(self._decrypt, *arguments))
+        except InvalidTag:  # rare: find out whose
+            opened = [self._open_one(*one) for one in zip(*arguments, strict=True)]
+            right = np.array([one is not None for one in opened])
+            plain = [bytes(width) if one is None else one for one in opened]
         if out is not None:
-            gather(rows.octets, rows.start, rows.clear, out[:, : rows.clear])
-            out[:, rows.clear :] = np.frombuffer(b"".join(plain), np.uint8).reshape(len(rows), width)
+            out[:, :cut] = gather(rows.octets, rows.start, cut)
+            out[:, cut:] = np.frombuffer(b"".join(plain), np.uint8).reshape(len(rows), width)
         return right
+
+    def _open_one(self, iv: bytes, sealed: bytes, known: bytes) -> bytes | None:
+        try:
+            return self._decrypt(iv, sealed, known)
+        except InvalidTag:
+            return None
 
     def _known(self, rows: Rows) -> list[bytes]:
         if not rows.words.size:
-            return cells(rows.octets, rows.start, rows.clear)
-        return _cells(np.hstack((gather(rows.octets, rows.start, rows.clear), rows.words)))
+            return cells(rows.octets, rows.start, rows.cut)
+        return _cells(np.hstack((gather(rows.octets, rows.start, rows.cut), rows.words)))
 
     def _ivs(self, rows: Rows) -> Octets:
         """Return 00 00 | SSRC | index (48 bits) xor the salt, 12 octets for each packet."""
@@ -175,7 +207,7 @@ def cells(octets: Octets, at: Integers, width: int) -> list[bytes]:
 def gather(octets: Octets, at: Integers, width: int, out: Octets | None = None) -> Octets:
     """Return ``width`` octets from each place, one row a place; in ``out`` where it is given."""
     matrix = np.empty((len(at), width), np.uint8) if out is None else out
-    if matrix.size:
+    if width:
         matrix.view(f"V{width}")[:, 0] = windows(octets, width)[at]
     return matrix
 
