@@ -6,12 +6,16 @@ other leaves, with the same Call-ID, CSeq and start line but for the Request-URI
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from imslab.capture.sip import SipEvent, view
 from imslab.sip import Challenge, Credentials, Message
 from imslab.sip.names import key
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _AUTHENTICATION = {"authorization": "authorization", "www-authenticate": "www_authenticate"}
 
@@ -31,6 +35,22 @@ class Hop:
     changed: tuple[str, ...]
 
 
+def table(events: Sequence[SipEvent], names: Mapping[str, str]) -> "pd.DataFrame":
+    """Return what each node did to each message: frame, node, message, added, removed, changed."""
+    import pandas as pd
+
+    rows = [
+        (
+            hop.frames[1],
+            names.get(hop.node, hop.node),
+            hop.message,
+            *(", ".join(which) for which in (hop.added, hop.removed, hop.changed)),
+        )
+        for hop in hops(events)
+    ]
+    return pd.DataFrame(rows, columns=["frame", "node", "message", "added", "removed", "changed"])
+
+
 def hops(events: Sequence[SipEvent]) -> list[Hop]:
     """Return a Hop for each message that was seen on both sides of a node, in the order of leaving."""
     found, left = [], list(events)
@@ -47,11 +67,15 @@ def _passed_on(before: SipEvent, after: SipEvent) -> bool:
     return (
         before.frame < after.frame
         and before.destination[0] == after.source[0]
-        and before.source[0] != after.destination[0]
+        and (before.source[0] != after.destination[0] or _vias(one) != _vias(other))  # there and back again
         and one.is_request is other.is_request
         and one.status == other.status
         and all(view(one, name) == view(other, name) is not None for name in ("cseq", "call_id"))
     )
+
+
+def _vias(message: Message) -> int:
+    return len(view(message, "vias") or ())
 
 
 def _hop(before: SipEvent, after: SipEvent) -> Hop:

@@ -63,21 +63,9 @@ class Registration:
     @property
     def hops(self) -> "pd.DataFrame":
         """What each node on the way did to each message: frame, node, message, added, removed, changed."""
-        import pandas as pd
+        from imslab.capture.hops import table
 
-        from imslab.capture.hops import hops
-
-        names = self._capture.names
-        rows = [
-            (
-                hop.frames[1],
-                names.get(hop.node, hop.node),
-                hop.message,
-                *(", ".join(which) for which in (hop.added, hop.removed, hop.changed)),
-            )
-            for hop in hops(self.messages)
-        ]
-        return pd.DataFrame(rows, columns=["frame", "node", "message", "added", "removed", "changed"])
+        return table(self.messages, self._capture.names)
 
     @property
     def wire(self) -> Wire:
