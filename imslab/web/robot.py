@@ -15,26 +15,30 @@ from imslab.errors import CallFailed, ImslabError
 from imslab.ims.indications import Text
 from imslab.ims.node import Address, Event, RandomSource
 from imslab.media import WebRtcEndpoint
+from imslab.media.recorder import Recorder
 from imslab.media.sound import Samples
 from imslab.media.webrtc import KINDS
 from imslab.net.call import TerminalCall
 from imslab.net.tap import Clock, Tap
 from imslab.net.terminal import Terminal
 from imslab.sip.sdp import SessionDescription
-from imslab.uicc import Card, IsimClient, Profile, Recorder
+from imslab.uicc import Card, IsimClient, Profile
+from imslab.uicc import Recorder as CardRecorder
 
 DELAY, LONGEST = 0.5, 2.0  # seconds that an echo waits; more than that is thrown away
 _RATE = 48_000  # samples in a second
 
 
-class Echo:
+class Echo(Recorder):
     """What was heard, to be said again: samples go in, and come out after ``DELAY`` seconds."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._waiting: Samples = np.zeros(int(DELAY * _RATE), np.int16)
 
     def hear(self, samples: Samples, rate: int) -> None:
-        """Take a piece of sound; another rate than 48 kHz is stretched by repeating samples."""
+        """Keep a piece of sound; another rate than 48 kHz is stretched by repeating samples."""
+        super().hear(samples, rate)
         if rate != _RATE:
             samples = np.repeat(samples, max(1, _RATE // rate))
         self._waiting = np.concatenate([self._waiting, samples])[-int(LONGEST * _RATE) :]
@@ -43,25 +47,6 @@ class Echo:
         """Return the next ``count`` samples; silence where there are none."""
         piece, self._waiting = self._waiting[:count], self._waiting[count:]
         return np.concatenate([piece, np.zeros(count - len(piece), np.int16)])
-
-
-class EchoEndpoint(WebRtcEndpoint):
-    """An endpoint that says what it hears."""
-
-    def __init__(self, *arguments: Any, **settings: Any) -> None:
-        self.echo = Echo()
-        super().__init__(*arguments, **settings)
-
-    def _track(self, kind: str) -> Any:
-        track = super()._track(kind)
-        if kind == "audio":
-            track._tone = self.echo  # in place of the test tone
-        return track
-
-    def _heard(self, frame: Any) -> None:
-        super()._heard(frame)
-        channels = frame.layout.nb_channels
-        self.echo.hear(frame.to_ndarray().reshape(-1, channels)[:, 0], frame.sample_rate)
 
 
 class Robot:
@@ -85,11 +70,11 @@ class Robot:
         self.name, self.host, self.card_host = name, host, card_host
         self.profile = Profile.load(profile_path(name))
         self._random, self._clock, self._tap, self._on_event = random, clock, tap, on_event
-        self._card = Recorder(Card(self.profile, protocol="T=0"), self._said, clock=clock)
+        self._card = CardRecorder(Card(self.profile, protocol="T=0"), self._said, clock=clock)
         self._client = IsimClient(self._card)
         self._proxy = proxy
         self._terminal: Terminal | None = None
-        self.endpoints: list[EchoEndpoint] = []
+        self.endpoints: list[WebRtcEndpoint] = []
 
     async def start(self) -> None:
         """Read the card and register; raises what a registration raises."""
@@ -118,8 +103,9 @@ class Robot:
     async def _answer(self, call: TerminalCall) -> None:
         await call.ring()
         kinds = [media.kind for media in SessionDescription.parse(call.offer).media] if call.offer else KINDS
-        common = {"tap": self._tap, "clock": self._clock, "random": self._random}
-        endpoint = EchoEndpoint(self.name, self.host, kinds=kinds, **common)
+        common: dict[str, Any] = {"tap": self._tap, "clock": self._clock, "random": self._random}
+        echo = Echo()
+        endpoint = WebRtcEndpoint(self.name, self.host, kinds=kinds, voice=echo, recorder=echo, **common)
         self.endpoints = [one for one in self.endpoints if one.moments.closed is None] + [endpoint]
         await call.answer(endpoint)
 

@@ -88,7 +88,8 @@ client.addEventListener("apdu", ({ detail: { command, response, ms } }) => {
 client.addEventListener("aka", ({ detail: { rand, autn, answer } }) => {
   if (client.mode !== "answer") return;
   const row = { kind: "apdu", detail: "by the bridge" };
-  if (rand) ladder.add({ ...row, direction: "left", label: "answer this challenge", parts: challengeParts(rand, autn) });
+  const parts = rand ? challengeParts(rand, autn) : [];
+  if (rand) ladder.add({ ...row, direction: "left", label: "answer this challenge", parts });
   if (answer) ladder.add({ ...row, direction: "right", label: answer });
 });
 for (const [kind, direction] of [["sent", "right"], ["received", "left"]]) {
@@ -239,7 +240,8 @@ async function showFigures() {
   const protection = [srtp, dtls && `DTLS ${dtls}`].filter(Boolean).join(", ");
   const picture = frames ? `${frames} pictures ${size}` : "";
   const kilobytes = `${Math.round(octets / 1000)} kB received`;
-  set($("figures"), [clock, kilobytes, picture, codecs.join(" + "), `${lost} lost`, protection].filter(Boolean).join(" · "));
+  const shown = [clock, kilobytes, picture, codecs.join(" + "), `${lost} lost`, protection];
+  set($("figures"), shown.filter(Boolean).join(" · "));
 }
 
 phone.addEventListener("incoming", ({ detail }) => attach(detail));

@@ -237,8 +237,10 @@ export class Call extends EventTarget {
       this.become("ended", "the other side hung up");
     } else if (["INVITE", "UPDATE"].includes(message.method)) {
       await this.offered(message, respond);
+    } else if (message.method === "PRACK") {
+      respond(message.reply(200, "OK"));
     } else {
-      respond(message.reply(message.method === "PRACK" ? 200 : 405, message.method === "PRACK" ? "OK" : "Not Allowed"));
+      respond(message.reply(405, "Method Not Allowed", [["Allow", ALLOW]]));
     }
   }
 
@@ -282,7 +284,8 @@ export class Call extends EventTarget {
   // Make a description and wait until it holds the candidates: SIP carries it once (no trickle).
   async describe(kind) {
     const { connection } = this;
-    await connection.setLocalDescription(await (kind === "offer" ? connection.createOffer() : connection.createAnswer()));
+    const made = kind === "offer" ? connection.createOffer() : connection.createAnswer();
+    await connection.setLocalDescription(await made);
     await new Promise((resolve) => {
       if (connection.iceGatheringState === "complete") resolve();
       connection.addEventListener("icegatheringstatechange", () => {

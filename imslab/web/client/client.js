@@ -16,6 +16,7 @@ const STATE_OF = {
   NoBridge: "noBridge", NotPaired: "notPaired", WrongCode: "notPaired", AccessDenied: "accessDenied",
   NoCard: "noCard", MacFailure: "unproven", Unproven: "unproven", Downgrade: "downgrade", Refused: "refused",
 };
+const CARD_ERRORS = ["CardError", "BadRequest", "Unknown", "TooMany"];
 
 export class Client extends EventTarget {
   // `settings` come from the server: name, sip (the WebSocket of the P-CSCF), bridge; `tokens` keeps the
@@ -188,7 +189,7 @@ export class Client extends EventTarget {
     this.phone.drop();
     if (state === "notPaired") this.become("notPaired", error.name === "NotPaired" ? {} : { error });
     else if (state) this.become(state, { error });
-    else if (["CardError", "BadRequest", "Unknown", "TooMany"].includes(error.name)) this.become("cardError", { error });
+    else if (CARD_ERRORS.includes(error.name)) this.become("cardError", { error });
     else this.become("noNetwork", { error });
   }
 

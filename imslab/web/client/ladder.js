@@ -3,6 +3,7 @@
 
 import { hex } from "./octets.js";
 
+const ENDS = { apdu: ["card", "page"], sip: ["page", "network"], media: ["page", "other side"] };
 const MOST = 300; // rows; the oldest goes first
 
 export class Ladder {
@@ -67,7 +68,7 @@ function arrow(label, detail) {
 }
 
 function spoken(kind, direction) {
-  const [left, right] = kind === "apdu" ? ["card", "page"] : kind === "media" ? ["page", "other side"] : ["page", "network"];
+  const [left, right] = ENDS[kind] ?? ENDS.sip;
   if (!direction) return "note";
   return direction === "right" ? `${left} to ${right}` : `${right} to ${left}`;
 }

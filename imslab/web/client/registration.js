@@ -146,5 +146,6 @@ function refused(response, asked) {
   if (response.status === 401) {
     return new RegistrationError("Refused", `the network asked ${asked + 1} times and accepts no answer`, 401);
   }
-  return new RegistrationError("Refused", `the network answered ${response.status} ${response.reason}`, response.status);
+  const { status, reason } = response;
+  return new RegistrationError("Refused", `the network answered ${status} ${reason}`, status);
 }

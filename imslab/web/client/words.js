@@ -10,6 +10,8 @@ export function when(time, now = Date.now()) {
   return sameDay ? clock(time) : `${day(time)}, ${clock(time)}`;
 }
 
+const RETRYING = "The connection broke. The page tries again by itself, and logs you in again.";
+
 export const STATES = {
   looking: () => ({ tone: "busy", title: "Looking for your card", text: "Asking the bridge on this computer." }),
   noBridge: ({ address }) => ({
@@ -48,7 +50,11 @@ export const STATES = {
     can: "login",
   }),
   connecting: () => ({ tone: "busy", title: "Logging in", text: "Connecting to the network." }),
-  registering: () => ({ tone: "busy", title: "Logging in", text: "The network and your card prove themselves to each other." }),
+  registering: () => ({
+    tone: "busy",
+    title: "Logging in",
+    text: "The network and your card prove themselves to each other.",
+  }),
   resynchronising: () => ({
     tone: "busy",
     title: "Resynchronising",
@@ -85,7 +91,7 @@ export const STATES = {
   noNetwork: ({ retrying }) => ({
     tone: "bad",
     title: "No connection to the network",
-    text: retrying ? "The connection broke. The page tries again by itself, and logs you in again." : "Nobody answers there.",
+    text: retrying ? RETRYING : "Nobody answers there.",
     next: retrying ? "" : "Is the core running?",
     can: retrying ? "logout" : "login",
   }),
