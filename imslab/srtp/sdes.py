@@ -64,7 +64,7 @@ class InlineKey:
         pieces = [f"inline:{base64.b64encode(self.key).decode()}"]
         if self.lifetime is not None:
             power = self.lifetime.bit_length() - 1
-            pieces.append(f"2^{power}" if self.lifetime == 1 << power else str(self.lifetime))
+            pieces.append(f"2^{power}" if power and self.lifetime == 1 << power else str(self.lifetime))
         if self.mki:
             pieces.append(f"{int.from_bytes(self.mki)}:{len(self.mki)}")
         return "|".join(pieces)
