@@ -43,14 +43,22 @@ class Call:
 
         return tables.transactions(transactions.gather(self.messages), self._capture.start)
 
+    @property
+    def hops(self) -> "pd.DataFrame":
+        """What each node on the way did to each message: frame, node, message, added, removed, changed."""
+        from imslab.capture.hops import table
+
+        return table(self.messages, self._capture.names)
+
     def arrows(self) -> list[Arrow]:
         """Return what the ladder shows, in the order of time."""
-        from imslab.capture.arrows import arrows, shared_addresses
+        from imslab.capture.arrows import arrows
 
-        return arrows(self.messages, (), (), shared_addresses(self._capture.sip))
+        found = arrows(self.messages, (), (), self._capture.shared)
+        return sorted([*found, *self._capture.media_arrows(self.call_id)], key=lambda arrow: arrow.at)
 
     def ladder(self, **options: Any) -> Any:
-        """Draw the call: signalling on all hops, then the media."""
+        """Draw the call: signalling on all hops, ICE, DTLS, and an arrow for each stream of media."""
         return picture("ladder", self.arrows(), self._capture.names, **options)
 
     def timing(self, **options: Any) -> Any:

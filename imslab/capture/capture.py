@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imslab.capture import calls, dtmf, quality, streams
+from imslab.capture.announcements import Announcements
 from imslab.capture.call import Call
 from imslab.capture.dtmf import Key
 from imslab.capture.file import CaptureFile, Source, check_index, read_file
@@ -24,12 +25,13 @@ from imslab.capture.sip import SipEvent
 from imslab.capture.streams import RtpStream
 from imslab.capture.stun import StunMessages
 from imslab.capture.tabulated import Tabulated
-from imslab.capture.views import Arrow, picture
+from imslab.capture.views import Arrow, drawn, picture
 from imslab.capture.whole import Part, Whole
 from imslab.errors import Malformed
 
 if TYPE_CHECKING:
     from imslab.capture.apdu import ApduEvent
+    from imslab.capture.audio import Sound
     from imslab.capture.cx import CxEvent
     from imslab.capture.dtls import DtlsSession
     from imslab.capture.esp_sa import Row
@@ -239,6 +241,23 @@ class Capture(Tabulated):
             raise Malformed("no such stream in this capture", expected=f"one of {len(self.rtp)}")
         return self.rtp[which]
 
+    def sound(self, which: int = 0) -> "Sound":
+        """Decode a stream (PyAV): G.711, G.722, G.729, GSM, AMR, Opus; one that is encrypted needs its key.
+
+        Raises SrtpError when no key opened it, Malformed when its codec is not known or cannot be decoded.
+        """
+        from imslab.capture import audio
+
+        return audio.sound(self._whole.index, self.stream(which))
+
+    def wav(self, which: int = 0) -> bytes:
+        """Return the sound of a stream as a WAV file; raises as ``sound`` does."""
+        return self.sound(which).wav()
+
+    def streams_audio(self, which: int = 0) -> Any:
+        """Return a player for the sound of a stream (IPython Audio); raises as ``sound`` does."""
+        return drawn("player", self.wav(which))
+
     def where(self, frames: Iterable[int]) -> "Capture":
         """Return the part with these frames; Malformed for a frame that does not exist."""
         wanted = sorted({check_index(frame, len(self.file)) + 1 for frame in frames})
@@ -269,10 +288,28 @@ class Capture(Tabulated):
 
     def arrows(self) -> list[Arrow]:
         """Return everything that a ladder can show, in the order of time."""
-        from imslab.capture.arrows import arrows, shared_addresses
+        from imslab.capture.arrows import arrows
 
-        shared = shared_addresses([*self._whole.sip, *self._whole.cx, *self._whole.http])
-        return arrows(self.sip, self.apdu_events, self.cx_events, shared, self.http)
+        found = arrows(self.sip, self.apdu_events, self.cx_events, self.shared, self.http)
+        return sorted([*found, *self.media_arrows()], key=lambda arrow: arrow.at)
+
+    @property
+    def announcements(self) -> Announcements:
+        """What the session descriptions of the file say of media."""
+        return self._whole.announcements
+
+    @cached_property
+    def shared(self) -> frozenset[str]:
+        """The addresses that several nodes have: there a ladder names a node by its port too."""
+        from imslab.capture.arrows import shared_addresses
+
+        return shared_addresses([*self._whole.sip, *self._whole.cx, *self._whole.http])
+
+    def media_arrows(self, call_id: str | None = None) -> list[Arrow]:
+        """Return what a ladder shows of media, summed up: of one call, or of all that there is."""
+        from imslab.capture import media_arrows
+
+        return media_arrows.arrows(self, call_id)
 
     def ladder(self, **options: Any) -> Any:
         """Draw who sent what to whom; options are those of `imslab.charts.ladder`."""

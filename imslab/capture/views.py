@@ -50,8 +50,13 @@ def register(name: str, chart: Chart) -> None:
 
 def picture(name: str, arrows: Sequence[Arrow], names: Mapping[str, str], **options: Any) -> Any:
     """Return the chart ``name`` of ``arrows``; ImslabError when no such chart is known."""
+    return drawn(name, arrows, names, **options)
+
+
+def drawn(name: str, *things: Any, **options: Any) -> Any:
+    """Return what ``name`` draws of ``things``; ImslabError when nothing of that name is known."""
     if name not in _charts:
         import_module(CHARTS)
     if name not in _charts:
         raise ImslabError(f"no chart is called {name!r}; there are: {', '.join(sorted(_charts))}")
-    return _charts[name](arrows, names, **options)
+    return _charts[name](*things, **options)

@@ -15,6 +15,7 @@ from imslab.charts.ladder import ladder
 from imslab.charts.milestones import milestones
 from imslab.charts.octets import octets
 from imslab.charts.picture import Picture
+from imslab.charts.rtp import player, rtp
 from imslab.charts.sequence import sqn_array
 from imslab.charts.spread import spread
 from imslab.charts.timing import timing
@@ -29,6 +30,7 @@ __all__ = [
     "ladder",
     "milestones",
     "octets",
+    "rtp",
     "spread",
     "sqn_array",
     "timing",
@@ -36,3 +38,5 @@ __all__ = [
 
 views.register("ladder", ladder)
 views.register("timing", timing)
+views.register("rtp", rtp)
+views.register("player", player)

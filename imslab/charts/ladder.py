@@ -8,17 +8,21 @@ and the number of its frame, so that the same packet is found in Wireshark.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from imslab.capture.views import APDU, CX, HTTP, SIP, Arrow
-from imslab.charts.picture import BLUE, GREEN, GREY, PALE, VERMILION, Picture, blank, fitted, style
+from imslab.capture.views import APDU, CX, DTLS, HTTP, RTP, SIP, STUN, Arrow
+from imslab.charts.picture import BLACK, BLUE, GREEN, GREY, PALE, VERMILION, Picture, blank, fitted, style
 from imslab.errors import Malformed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_PLUM = "#94487a"  # Okabe and Ito's purple, darker: letters in it must be read
-COLOURS = {APDU: VERMILION, SIP: BLUE, CX: GREEN, HTTP: _PLUM}
-MEANING = {APDU: "APDU (card)", SIP: "SIP", CX: "Diameter Cx (HSS)", HTTP: "HTTP"}
+# Okabe and Ito's purple and orange, darker: letters in them must be read.
+_PLUM, _OCHRE = "#94487a", "#8f6200"
+COLOURS = {APDU: VERMILION, SIP: BLUE, CX: GREEN, HTTP: _PLUM, STUN: GREY, DTLS: _OCHRE, RTP: BLACK}
+MEANING = {
+    APDU: "APDU (card)", SIP: "SIP", CX: "Diameter Cx (HSS)", HTTP: "HTTP", STUN: "STUN", DTLS: "DTLS",
+    RTP: "RTP, RTCP",
+}  # fmt: skip
 MOST = 400  # arrows in one ladder: more cannot be read, nor drawn in a second
 _ROW, _HEAD, _FOOT, _LEFT = 0.36, 0.62, 0.34, 1.25  # inches
 _TIME, _FRAME = 0.62, 1.12  # inches: where these two columns end

@@ -119,7 +119,7 @@ def test_kinds_have_their_colours_and_stand_in_the_legend(kind: str) -> None:
     legends = [
         text.get_text()
         for text in texts(picture)
-        if text.get_text().startswith(("APDU", "SIP", "Diameter", "HTTP"))
+        if text.get_text().startswith(("APDU", "SIP", "Diameter", "HTTP", "STUN", "DTLS", "RTP"))
     ]
     assert len(legends) == 1
 
@@ -133,7 +133,7 @@ def test_a_node_may_speak_to_itself() -> None:
     [
         ([], "nothing to draw"),
         ([Arrow(0.0, "a", "b", "x", "SIP")] * (MOST + 1), "too many"),
-        ([Arrow(0.0, "a", "b", "x", "RTP")], "unknown kind"),
+        ([Arrow(0.0, "a", "b", "x", "GTP")], "unknown kind"),
     ],
     ids=["none", "too many", "kind"],
 )
