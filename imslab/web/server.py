@@ -5,6 +5,7 @@ with its WebSocket the eP-CSCF), TS 33.203, annex X. Two browsers on one machine
 has a card of its own, in a reader of its own, behind a bridge of its own.
 """
 
+import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -210,6 +211,12 @@ class Demo:
         if self.robot is not None:
             core.add([self.robot.profile])
         self.core = core
+
+    async def stop_core(self) -> None:
+        """Stop the embedded core, as a fault would; ``start_core`` brings it back with an empty memory."""
+        if self.core is not None:
+            self.core.close()
+            await asyncio.sleep(0)  # asyncio closes its sockets in its next turn
 
     def flush(self) -> None:
         """Write into the trace what has passed so far."""

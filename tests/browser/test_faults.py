@@ -66,7 +66,7 @@ async def test_without_the_bridge_nothing_registers(stage):
 
 async def test_the_core_is_killed_and_started_again(stage):
     alice, bob = await stage.call()
-    stage.demo.core.close()
+    await stage.demo.stop_core()
     for page in (alice, bob):
         await state(page, "noNetwork")
         await call_state(page, "ended")
@@ -83,7 +83,7 @@ async def test_the_core_is_killed_and_started_again(stage):
 
 async def test_the_core_is_not_there_when_login_is_clicked(stage):
     page = await stage.open("alice")
-    stage.demo.core.close()
+    await stage.demo.stop_core()
     await page.click("#login")
     await state(page, "noNetwork")
     assert "Nobody answers" in await page.inner_text("#status-text")

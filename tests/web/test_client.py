@@ -16,9 +16,8 @@ ALL = sorted(path for path in CLIENT.iterdir() if path.is_file())
 def test_a_module_can_be_read_in_a_lesson(path: Path) -> None:
     lines = path.read_text("utf-8").splitlines()
     assert len(lines) <= 350
-    assert lines[0].startswith("// ") and lines[1].startswith("//"), (
-        "say what it is, and where that is specified"
-    )
+    assert lines[0].startswith("// "), "say what it is, and where that is specified"
+
     assert max(map(len, lines)) <= 120
     assert all(line == line.rstrip() and "\t" not in line for line in lines)
 

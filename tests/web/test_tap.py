@@ -92,5 +92,5 @@ def packets_of(tapped: Tapped) -> list[tuple[str, str]]:
     from scapy.utils import RawPcapNgReader
 
     tapped.tap.flush()
-    packets = [IP(octets) for octets, _ in RawPcapNgReader(io.BytesIO(tapped.file.getvalue()))]
+    packets = [IP(octets) for octets, _ in RawPcapNgReader(io.BytesIO(tapped.file.getvalue()))]  # type: ignore[arg-type]
     return [(packet.src, packet.dst) for packet in packets]
