@@ -21,6 +21,8 @@ class Columns:
 
     def __getitem__(self, which: Any) -> Self:
         """Return the rows that a mask, positions or a slice select."""
+        if isinstance(which, np.ndarray) and which.dtype == np.bool_:
+            which = np.flatnonzero(which)  # once, and not for each column
         return type(self)(*(getattr(self, each.name)[which] for each in fields(self)))
 
     @classmethod

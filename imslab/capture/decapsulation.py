@@ -21,6 +21,7 @@ from imslab.capture.fragments import Piece, Reassembler
 from imslab.capture.ip import Packets, Payloads, Via, payloads, stepped
 from imslab.capture.transport import Segments
 
+_HEADERS = 72  # octets of a frame in which its headers mostly lie
 _DEEPEST = 8  # IP headers in one packet
 _IP_IN_IP, _IPV6_IN_IP, _GRE = 4, 41, 47
 _ESP_PORT = 4500  # RFC 3948
@@ -56,6 +57,7 @@ class Decapsulation:
 
     def frames(self, kind: int, frame: Column, start: Column, end: Column, cut: Mask) -> bool:
         """Take frames of one link type; return False when that is not known here."""
+        self._data.look(start, _HEADERS)
         at = link.network(self._data, kind, start, end, self.seen)
         if at is None:
             return False

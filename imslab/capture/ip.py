@@ -106,9 +106,9 @@ def _version4(data: Octets, packets: Packets, head: NDArray[np.uint8], flows: Fl
         packets.cut,
         packets.via,
         flows.pairs4(head[:, 12:20]),
-        head[:, 9].astype(np.int64),
-        (words[:, 3] & (MORE | _OFFSET)).astype(np.int64),
-        words[:, 2].astype(np.int64),
+        head[:, 9],
+        words[:, 3].astype(np.uint16) & np.uint16(MORE | _OFFSET),
+        words[:, 2].astype(np.uint32),
     )
     return stepped(data, found, (_AUTHENTICATION,))
 
@@ -119,7 +119,7 @@ def _version6(data: Octets, packets: Packets, head: NDArray[np.uint8], flows: Fl
         packets, head = packets[good], head[good]
     length = head.view(">u2")[:, 2].astype(np.int64)
     limit = np.where(length > 0, packets.at + _V6_HEADER + length, packets.at)
-    nothing = np.zeros(len(packets), np.int64)
+    nothing = np.zeros(len(packets), np.uint32)
     found = Payloads(
         packets.frame,
         packets.at + _V6_HEADER,
@@ -128,7 +128,7 @@ def _version6(data: Octets, packets: Packets, head: NDArray[np.uint8], flows: Fl
         packets.cut,
         packets.via,
         flows.pairs6(head[:, 8:40]),
-        head[:, 6].astype(np.int64),
+        head[:, 6],
         nothing,
         nothing,
     )

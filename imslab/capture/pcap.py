@@ -23,7 +23,7 @@ MAGIC = {
 }
 _HEADER = 24  # octets, of the file
 MOST = 262_144  # octets in one packet (what libpcap and Wireshark take for the end of sanity)
-_PART = 262_144  # records whose headers are read at a time
+_PART = 32_768  # records whose headers are read at a time
 _SECOND = 1_000_000_000  # nanoseconds
 
 

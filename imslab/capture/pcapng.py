@@ -34,7 +34,7 @@ _MAGIC = 0x1A2B3C4D
 _COMMENT, _TSRESOL, _TSOFFSET = 1, 9, 14  # option codes
 _HEADER, _SIMPLE_HEADER = 28, 12  # octets of a packet block before the packet
 _MOST_NAMES = 100_000
-_PART = 262_144  # blocks that are looked at at a time
+_PART = 32_768  # blocks that are looked at at a time
 _NO_TIME = np.iinfo(np.int64).min
 
 

@@ -72,3 +72,30 @@ def test_windows_are_what_slices_say(width: int, file: bytes, side: bytes, place
         octets, begin = (side, place - len(file)) if place >= len(file) else (file, place)
         padded = bytes(width + 50) + octets + bytes(width + 150)
         assert row.tobytes() == padded[width + 50 + begin :][:width]
+
+
+def test_what_was_looked_at_is_read_from_there() -> None:
+    data, near = Octets(bytes(range(200))), at(0, 50, 120)
+    data.look(near, 60)
+    taken = data.windows(near + 20, 40)
+    assert taken.tolist() == [list(range(first, first + 40)) for first in (20, 70, 140)]
+    assert taken.flags.c_contiguous
+    assert data.u16(near + 58).tolist() == [0x3A3B, 0x6C6D, 0xB2B3]
+
+
+@pytest.mark.parametrize(
+    "asked", [at(1, 51, 122), at(1, 51), at(-1, 49, 119), at(59, 109, 179), at(130, 180, 250)], ids=str
+)
+def test_what_was_not_looked_at_is_read_from_its_place(asked: "np.typing.NDArray[np.int64]") -> None:
+    data = Octets(bytes(range(200)))
+    plain = data.windows(asked, 4)
+    data.look(at(0, 50, 120), 60)
+    assert data.windows(asked, 4).tolist() == plain.tolist()
+
+
+def test_looking_again_forgets_what_was_looked_at() -> None:
+    data = Octets(bytes(range(200)))
+    data.look(at(0, 50), 60)
+    data.look(at(10, 60), 20)
+    assert data.windows(at(10, 60), 2).tolist() == [[10, 11], [60, 61]]
+    assert data.windows(at(0, 50), 2).tolist() == [[0, 1], [50, 51]]
