@@ -42,6 +42,7 @@ class OutgoingCall(Call):
         self._prover = Prover(agent, "INVITE", self._proved, self._unprovable)
         self._client: Client | None = None
         self._timer: Timer | None = agent.timers.start(now + times.no_answer, self._unanswered)
+        self._unheeded: Timer | None = None  # runs on when nobody waits for the end any more
         self._send(now)
 
     @property
@@ -135,6 +136,8 @@ class OutgoingCall(Call):
             return
         self.leg = leg
         self._stop_waiting()
+        if self._unheeded is not None:
+            self._unheeded.cancel()
         if self._cancelled is not None:
             leg.bye(now, self._cancelled.reason)  # the answer crossed our CANCEL
             return
@@ -161,6 +164,8 @@ class OutgoingCall(Call):
 
     def _failure(self, client: Client, response: Message, now: float) -> None:
         self._drop_legs()
+        if self._unheeded is not None:
+            self._unheeded.cancel()
         if self._cancelled is not None:
             self.over(self._cancelled, now)
         elif response.status == 407 and not client.silent:
@@ -225,9 +230,10 @@ class OutgoingCall(Call):
         self.agent.ask(cancel_for(self._client.request), now, _ignore)
         # RFC 3261, 9.1: whoever does not even answer the INVITE after 64*T1 is taken for cancelled.
         until = now + self.agent.transactions.timing.timeout
-        self._timer = self.agent.timers.start(until, partial(self._unheeded, self._client, self._cancelled))
+        given_up = partial(self._forget, self._client, self._cancelled)
+        self._unheeded = self.agent.timers.start(until, given_up)
 
-    def _unheeded(self, client: Client, ending: Ending, now: float) -> None:
+    def _forget(self, client: Client, ending: Ending, now: float) -> None:
         client.abandon(now)
         self.over(ending, now)
 

@@ -6,8 +6,8 @@ Nothing here waits for ever. An INVITE rings ``Times.no_answer`` seconds at most
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from imslab.errors import CallFailed, ImslabError, Malformed
 from imslab.ims.call import Call, CallState
@@ -22,13 +22,16 @@ from imslab.ims.indications import (
     Progress,
     Refused,
 )
+from imslab.net.media import MEDIA_PATIENCE, Media, bounded
+from imslab.sip import preconditions
 from imslab.sip.offer import is_held
 from imslab.sip.sdp import SessionDescription
+
+__all__ = ["BYE_PATIENCE", "MEDIA_PATIENCE", "Handler", "Media", "TerminalCall"]
 
 if TYPE_CHECKING:
     from imslab.net.terminal import Terminal
 
-MEDIA_PATIENCE = 15.0  # seconds for one step of the media: an offer, an answer, taking an answer
 BYE_PATIENCE = 2.0  # seconds that ``hang_up`` waits for the answer to its BYE
 
 T = TypeVar("T")
@@ -44,26 +47,6 @@ _ADVICE = {
 }
 
 
-class Media(Protocol):
-    """One end of the media of a call, as ``imslab.media`` has them. Descriptions are octets of SDP."""
-
-    async def offer(self, direction: str = "sendrecv") -> bytes:
-        """Return an offer; a later one changes the direction: "sendonly" or "inactive" is hold."""
-        ...
-
-    async def answer(self, offer: bytes) -> bytes:
-        """Take the peer's offer, the first or a later one, and return the answer."""
-        ...
-
-    async def accept(self, answer: bytes) -> None:
-        """Take the peer's answer to the last offer."""
-        ...
-
-    async def close(self) -> None:
-        """Let go of everything."""
-        ...
-
-
 class TerminalCall:
     """One call of a terminal.
 
@@ -75,7 +58,10 @@ class TerminalCall:
         self.media = media
         self.progress: list[Progress] = []
         loop = asyncio.get_running_loop()
+        self._described: asyncio.Future[bytes] = loop.create_future()  # an early answer, or the answer
         self._answered: asyncio.Future[bytes] = loop.create_future()
+        self._ready: asyncio.Future[None] = loop.create_future()  # the caller's resources are there
+        self._early = False
         self._change: asyncio.Future[Changed | Refused] | None = None
         self._over: asyncio.Future[Ending] = loop.create_future()
         self._ringing = asyncio.Event()
@@ -146,19 +132,56 @@ class TerminalCall:
 
     # -- a call that came in --------------------------------------------------------------------
 
-    async def ring(self, status: int = 180) -> None:
-        """Let the caller hear that it rings (180), or something else before the answer (181 to 199)."""
-        self._terminal.ue_of(self).ring(self._machine, self._terminal.clock(), status=status)
+    async def ring(self, status: int = 180, *, media: Media | None = None) -> None:
+        """Let the caller hear that it rings (180), or something else before the answer (181 to 199).
+
+        With ``media`` they flow before the answer (early media); the caller must know 100rel (RFC 3262).
+        A caller whose preconditions are not met hears 183 until they are (RFC 3312).
+        """
+        if media is not None:
+            await self._answer_early(status, media)
+        else:
+            self._ring(183 if status == 180 and not self._may_alert(self._offer) else status)
+
+    def _ring(self, status: int, sdp: bytes = b"") -> None:
+        self._terminal.ue_of(self).ring(self._machine, self._terminal.clock(), sdp, status)
         self._terminal.step()
+
+    async def _answer_early(self, status: int, media: Media) -> None:
+        self.media, self._early = media, True
+        try:
+            alerts = self._may_alert(self._offer)
+            self._ring(status if alerts else 183, await self._description(self._offer))
+            if not alerts:
+                await self._until(self._ready)
+                self._ring(status)
+        except BaseException as error:
+            await self._fail(error)
+            raise
+
+    @staticmethod
+    def _may_alert(offer: bytes) -> bool:
+        return not offer or preconditions.are_met(SessionDescription.parse(offer))
+
+    async def _description(self, offer: bytes) -> bytes:
+        """Return what the media answer to an offer, with what there is to say of preconditions."""
+        assert self.media is not None
+        sdp = await bounded(self.media.answer(offer) if offer else self.media.offer(), "no answer")
+        if not offer or b"a=des:" not in offer:
+            return sdp
+        asked, given = SessionDescription.parse(offer), SessionDescription.parse(sdp)
+        return bytes(preconditions.answered(asked, given))
 
     async def answer(self, media: Media) -> None:
         """Answer with ``media``, and wait until the caller has heard it.
 
         Raises CallFailed when the call is over, or ends meanwhile; Malformed and NetworkError as media do.
         """
+        if not self._early and not self._may_alert(self._offer):
+            await self.ring(media=media)  # RFC 3312: nobody is called before the resources are there
         self.media = media
         try:
-            sdp = await bounded(media.answer(self._offer) if self._offer else media.offer(), "no answer")
+            sdp = b"" if self._early else await self._description(self._offer)
             self._terminal.ue_of(self).answer(self._machine, sdp, self._terminal.clock())
             self._terminal.step()
             answer = await self._until(self._answered)
@@ -175,12 +198,18 @@ class TerminalCall:
 
     # -- a call that we make ----------------------------------------------------------------------
 
-    async def set_up(self) -> None:
-        """Wait for the answer, and give it to the media; called by ``Terminal.call``."""
+    async def set_up(self, *, early_media: bool = False) -> None:
+        """Wait for the answer, and give it to the media; called by ``Terminal.call``.
+
+        With ``early_media`` the media take what comes before the answer, and have to stay with it.
+        """
         assert self.media is not None
         try:
-            answer = await self._until(self._answered)
+            answer = await self._until(self._described if early_media else self._answered)
             await bounded(self.media.accept(answer), "the callee's answer was not taken")
+            if await self._until(self._answered) != answer:
+                await self.hang_up("another terminal answered than the one that was heard before")
+                raise CallFailed(str(self.ending and self.ending.reason), status=None)
         except BaseException as error:
             await self._fail(error)
             raise
@@ -235,9 +264,12 @@ class TerminalCall:
         if isinstance(indication, Progress):
             self.progress.append(indication)
             self._ringing.set()
+            if indication.sdp and not self._described.done():
+                self._described.set_result(indication.sdp)
         elif isinstance(indication, Answered | Confirmed):
-            if not self._answered.done():
-                self._answered.set_result(indication.sdp)
+            for waiting in (self._described, self._answered):
+                if not waiting.done():
+                    waiting.set_result(indication.sdp)
         elif isinstance(indication, Changed | Refused):
             if self._change is not None and not self._change.done():
                 self._change.set_result(indication)
@@ -266,9 +298,9 @@ class TerminalCall:
         """Answer a change that the peer offers: the media decide."""
         ue, now = self._terminal.ue_of(self), self._terminal.clock
         try:
-            assert self.media is not None
-            sdp = await bounded(self.media.answer(offer) if offer else self.media.offer(), "no answer")
-            ue.answer(self._machine, sdp, now())
+            ue.answer(self._machine, await self._description(offer), now())
+            if self._may_alert(offer) and not self._ready.done():
+                self._ready.set_result(None)
         except ImslabError:
             if self.ending is None:
                 ue.refuse(self._machine, 488, now())
@@ -300,16 +332,6 @@ class TerminalCall:
     def _close_media(self) -> None:
         if self.media is not None and self._closing is None:
             self._closing = self._terminal.start(self.media.close(), lasts=True)
-
-
-async def bounded(step: Coroutine[Any, Any, T] | Awaitable[T], what: str) -> T:
-    """Give a step of the media ``MEDIA_PATIENCE`` seconds; CallFailed when it needs more."""
-    try:
-        async with asyncio.timeout(MEDIA_PATIENCE):
-            return await step
-    except TimeoutError:
-        text = f"the media did not come: {what} in {MEDIA_PATIENCE:.0f} s"
-        raise CallFailed(text, status=None, advice="is the other end's address reachable?") from None
 
 
 Handler = Callable[[TerminalCall], Awaitable[None]]

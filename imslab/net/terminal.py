@@ -5,15 +5,16 @@ import os
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
-from imslab.errors import CallFailed, ImslabError, NetworkError, RegistrationFailed
+from imslab.errors import CallFailed, ImslabError, Malformed, NetworkError, RegistrationFailed
 from imslab.ims import Address, Node, Ue
 from imslab.ims.call import Call, Times
 from imslab.ims.indications import Delivered, Ending, Incoming, Indication, Text
 from imslab.ims.node import Event, RandomSource
 from imslab.ims.requests import Identity
 from imslab.ims.ue import EXPIRES, CardAnswer, Registered, State
-from imslab.net.call import Handler, Media, TerminalCall, bounded
+from imslab.net.call import Handler, TerminalCall
 from imslab.net.drive import Driver
+from imslab.net.media import Media, bounded
 from imslab.net.stream import StreamWire, TcpConnection
 from imslab.net.tap import Clock, Tap
 from imslab.net.udp import UdpWire
@@ -130,14 +131,16 @@ class Terminal:
 
     # -- calls and messages -----------------------------------------------------------------
 
-    async def call(self, target: str, media: Media) -> TerminalCall:
+    async def call(self, target: str, media: Media, *, early_media: bool = False) -> TerminalCall:
         """Call ``target``, a SIP or tel URI, and return the call when it is answered.
+
+        ``early_media``  let the media flow before the answer, when the callee describes them (RFC 5009)
 
         Raises CallFailed, with the status and what to do, when it is not; what media raise; the media are
         closed then. To give up is to cancel the task that waits here.
         """
         call = await self.invite(target, media)
-        await call.set_up()
+        await call.set_up(early_media=early_media)
         return call
 
     async def invite(self, target: str, media: Media) -> TerminalCall:
@@ -242,7 +245,7 @@ class Terminal:
             if self.on_call is not None:
                 await self.on_call(call)
         except Exception as error:
-            why, status = str(error), 500
+            why, status = str(error), 488 if isinstance(error, Malformed) else 500
         call.handler = None
         if call.ending is None and call.media is None:
             self._driver.note(Event(self.clock(), Ue.name, "call refused", call.peer, why))

@@ -4,11 +4,11 @@ Spec: RFC 3264, sections 5 (offer), 6 (answer), 8 (changes, hold); RFC 6337 (whe
 RFC 8843, 7.2.1 (bundle-only). A description that breaks these rules is Malformed.
 """
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from imslab.errors import CallFailed, Malformed
-from imslab.sip.sdp import Attribute, Media, RtpMap, SessionDescription
+from imslab.sip.sdp import Attribute, Connection, Media, Origin, RtpMap, SessionDescription
 from imslab.sip.syntax import number
 
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
@@ -97,6 +97,80 @@ def codecs(media: Media) -> dict[tuple[str, int, int], str]:
         codec = known.get(payload_type, RtpMap(payload_type, 0))
         found.setdefault((codec.encoding.lower(), codec.clock_rate, codec.channels), payload_type)
     return found
+
+
+# -- the answer of an endpoint: RFC 3264, 6 ----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """What an endpoint can do with one kind of media.
+
+    ``port``       where it receives;  ``codecs``: in the order in which it likes them
+    ``direction``  what it wants, as it sees it
+    """
+
+    port: int
+    codecs: tuple[RtpMap, ...]
+    direction: str = "sendrecv"
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a plain RTP endpoint can do: ``streams`` by kind ("audio", "video")."""
+
+    origin: Origin
+    connection: Connection
+    streams: Mapping[str, Stream]
+    protocols: tuple[str, ...] = ("RTP/AVP",)
+
+
+def answer(offer: SessionDescription, capabilities: Capabilities) -> SessionDescription:
+    """Return the answer of an endpoint to ``offer``: the first stream of each kind that both can do.
+
+    The others are refused with port 0. Raises CallFailed (488) when none is left, Malformed for an offer that
+    cannot be one.
+    """
+    check_offer(offer)
+    free = dict(capabilities.streams)
+    media = tuple(_answer_media(offer, one, free, capabilities.protocols) for one in offer.media)
+    if not any(one.port for one in media):
+        raise CallFailed("no media in common", status=488, advice="offer a codec that the other side knows")
+    return SessionDescription(
+        capabilities.origin, connection=capabilities.connection, times=offer.times, media=media
+    )
+
+
+def _answer_media(
+    offer: SessionDescription, asked: Media, free: dict[str, Stream], protocols: tuple[str, ...]
+) -> Media:
+    ours = free.get(asked.kind)
+    common = _in_common(asked, ours) if ours is not None and asked.protocol in protocols else {}
+    if ours is None or not common or not asked.port:
+        return Media(asked.kind, 0, asked.protocol, asked.formats)
+    del free[asked.kind]
+    rows = [Attribute("rtpmap", f"{number} {_codec_text(codec)}") for number, codec in common.items()]
+    way = narrowed(ours.direction, direction(offer, asked))
+    return Media(asked.kind, ours.port, asked.protocol, tuple(common), attributes=(*rows, Attribute(way)))
+
+
+def _in_common(asked: Media, ours: Stream) -> dict[str, RtpMap]:
+    """Return payload type -> codec, in our order, with the offer's numbers (RFC 3264, 6.1)."""
+    offered = codecs(asked)
+    keys = ((codec.encoding.lower(), codec.clock_rate, codec.channels) for codec in ours.codecs)
+    return {offered[key]: codec for key, codec in zip(keys, ours.codecs, strict=True) if key in offered}
+
+
+def _codec_text(codec: RtpMap) -> str:
+    channels = "" if codec.channels == 1 else f"/{codec.channels}"
+    return f"{codec.encoding}/{codec.clock_rate}{channels}"
+
+
+def narrowed(ours: str, offered: str) -> str:
+    """Return the direction to answer: what we want, as far as the offer allows it (RFC 3264, 6.1)."""
+    sends = ours in ("sendrecv", "sendonly") and offered in ("sendrecv", "recvonly")
+    receives = ours in ("sendrecv", "recvonly") and offered in ("sendrecv", "sendonly")
+    return DIRECTIONS[2 * (not sends) + (not receives)]
 
 
 # -- hold: RFC 3264, 8.4 ---------------------------------------------------------------------------
