@@ -26,7 +26,7 @@ class Octets:
         self._parts: list[bytes] = []
         self._length = self.file_length
         self._side = np.zeros(_MARGIN, np.uint8)
-        self._near = np.zeros(0, np.int64), np.zeros((0, 0), np.uint8)
+        self._near: tuple[Column, NDArray[np.uint8]] = np.zeros(0, np.int64), np.zeros((0, 0), np.uint8)
 
     def __len__(self) -> int:
         return self._length
