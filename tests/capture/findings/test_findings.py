@@ -1,0 +1,92 @@
+"""The list of findings: in order, bounded, as a table; none in what is clean."""
+
+from typing import Any
+
+import pytest
+
+from imslab.capture import open_capture
+from imslab.capture.findings import RULES, Finding, Findings, Severity, find
+from imslab.capture.findings.finding import MOST_FRAMES
+from imslab.data import path, profile_path
+from imslab.ipsec import UDP
+from tests.capture.gm import KEYS, PCSCF, UE, Gm
+
+# What our own traces show on purpose; the others show nothing that is wrong.
+EXPECTED = {
+    "register-akav1": {"akav1-chosen"},  # AKAv2 was offered, the terminal was told to take AKAv1
+    "register-resync": {"sqn-back"},  # the HSS was set back, so that the card has to resynchronise
+    "sdes-call": {"sdes-in-clear"},
+}
+
+
+@pytest.mark.parametrize("name", sorted(trace.stem for trace in path("traces").glob("*.pcapng")))
+def test_our_own_traces(name: str) -> None:
+    profiles = [profile_path(who) for who in ("alice", "bob", "carol")]
+    capture = open_capture(path("traces", f"{name}.pcapng"), profile=profiles)
+    assert {one.rule for one in find(capture)} == EXPECTED.get(name, set())
+
+
+def everything() -> Any:
+    gm = Gm("hmac-md5-96", "null").register().challenge(keys=True).second("Supported: x").final()
+    return open_capture(gm.octets, **KEYS)
+
+
+def test_the_worst_comes_first_then_the_order_of_frames() -> None:
+    found = find(everything())
+    assert [one.severity for one in found] == ["error", "error", "warning", "warning"]
+    assert [one.rule for one in found] == [
+        "keys-to-ue",
+        "no-security-verify",
+        "old-algorithm",
+        "null-encryption",
+    ]
+    assert all(one.frames and one.what and one.why and one.clause for one in found)
+
+
+def test_a_part_has_its_own_findings() -> None:
+    assert [one.rule for one in find(everything().where([1, 2]))] == ["keys-to-ue", "old-algorithm"]
+
+
+def test_the_frames_of_a_finding_are_bounded() -> None:
+    gm = Gm(ealg="null").register().challenge()
+    datagram = b"\x13\xc6\x17\xd8\x00\x0c\x00\x00text"
+    for number in range(1, MOST_FRAMES + 20):
+        sealed = gm.associations.request.sa.seal(number, UDP, datagram, b"")
+        gm.trace.esp(gm.tick(), UE, PCSCF, sealed)
+    (one,) = find(open_capture(gm.octets, **KEYS))
+    assert one.rule == "null-encryption"
+    assert one.frames == tuple(range(3, 3 + MOST_FRAMES))
+
+
+def test_a_table() -> None:
+    table = find(everything()).table
+    assert list(table.columns) == ["severity", "rule", "what", "why", "clause", "frames"]
+    assert table["severity"].tolist() == ["error", "error", "warning", "warning"]
+    assert table["frames"].iloc[0] == (2,)
+    assert list(Findings().table.columns) == list(table.columns)
+
+
+def test_a_notebook_shows_them_as_a_table() -> None:
+    one = Finding(Severity.NOTE, "rule", "a <b>", "why", "RFC 1, 2", (3, 4))
+    shown = Findings([one])._repr_html_()
+    assert "a &lt;b&gt;. why" in shown and "frames 3, 4" in shown and "RFC 1, 2" in shown and "note" in shown
+    assert Findings()._repr_html_() == "<p>Nothing was found.</p>"
+
+
+def test_each_rule_stands_in_the_list_once() -> None:
+    from imslab.capture.findings import access, media, protection, signalling
+
+    written = {
+        rule
+        for module in (access, media, protection, signalling)
+        for name, rule in vars(module).items()
+        if not name.startswith("_") and getattr(rule, "__module__", "") == module.__name__ and callable(rule)
+    }
+    assert set(RULES) == written and len(RULES) == len(written)
+
+
+def test_no_secret_is_told() -> None:
+    gm = Gm().register().challenge(keys=True)
+    told = str(find(open_capture(gm.octets, **KEYS)))
+    for secret in (gm.vector.ck, gm.vector.ik, gm.vector.xres, bytes.fromhex(KEYS["k"])):
+        assert secret.hex() not in told and repr(secret) not in told
