@@ -175,15 +175,18 @@ class Watched:
         self.dtls._handle_rtp_data, self.dtls._send_rtp = received, sent
 
     def _check_identity(self) -> None:
-        """Find out why, where aiortc's comparison of the fingerprints only says that the transport failed."""
+        """Find out why, where aiortc's comparison of the fingerprints only says that the transport failed.
+
+        aiortc wants every fingerprint to match, where RFC 8122, 5.1, is content with the strongest.
+        """
         validate = self.dtls._validate_peer_identity
 
         def validated(parameters: Any) -> None:
-            texts = (f"{one.algorithm} {one.value}" for one in parameters.fingerprints)
-            try:
-                check_fingerprints(readable(texts), self._certificate)
-            except FingerprintMismatch as error:
-                self._mismatch = error
+            for one in parameters.fingerprints:
+                try:
+                    check_fingerprints(readable([f"{one.algorithm} {one.value}"]), self._certificate)
+                except FingerprintMismatch as error:
+                    self._mismatch = self._mismatch or error
             validate(parameters)
 
         self.dtls._validate_peer_identity = validated
