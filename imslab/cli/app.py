@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import imslab
-from imslab.cli import card, card_write, core, demo, doctor, explain, inspect, kamailio, lab
+from imslab.cli import anonymise, card, card_write, core, demo, doctor, explain, inspect, kamailio, lab
 
 app = typer.Typer(
     name="imslab",
@@ -44,6 +44,9 @@ app.command(
 )(explain.explain)
 app.command("inspect", epilog="Example: imslab inspect call.pcapng --k @k --opc @opc --keylog keys.log")(
     inspect.inspect
+)
+app.command("anonymise", epilog="Example: imslab anonymise field.pcapng public.pcapng --k @k --opc @opc")(
+    anonymise.anonymise
 )
 app.command("core", epilog="Example: imslab core --port 5060 --profile data/profiles/alice.json")(core.core)
 app.command("demo", epilog="Example: imslab demo --trace demo.pcapng")(demo.demo)
