@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from imslab.capture.cx import CxEvent
     from imslab.capture.dtls import DtlsSession
     from imslab.capture.esp_sa import Row
+    from imslab.capture.findings import Findings
     from imslab.capture.http import HttpEvent
     from imslab.capture.ipsec import EspFlow
     from imslab.capture.media_keys import KeyText, MediaKeys
@@ -184,6 +185,13 @@ class Capture(Tabulated):
         """The ESP packets, opened or not: a value for each source, destination and SPI."""
         opening = self._whole.opening
         return opening.flows(self.frames) if opening else []
+
+    @cached_property
+    def findings(self) -> "Findings":
+        """What is wrong, the worst first: a list that a notebook shows as a table (``findings.table``)."""
+        from imslab.capture.findings import find
+
+        return find(self)
 
     @property
     def unreadable_sip(self) -> list[int]:

@@ -6,16 +6,14 @@ what is not known is null. Frames count from 1. Nothing here loads pandas: a pro
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from imslab.capture.index import LINK_NAMES
 
 if TYPE_CHECKING:
     from imslab.capture.call import Call
     from imslab.capture.capture import Capture
+    from imslab.capture.findings import Finding
     from imslab.capture.dtls import DtlsSession
     from imslab.capture.registration import Registration
     from imslab.capture.streams import RtpStream
@@ -23,11 +21,8 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-def report(capture: "Capture", findings: Iterable[Mapping[str, Any]] = ()) -> Json:
-    """Return everything that the contract names; a part of a capture gives the report of that part.
-
-    ``findings`` are taken as they are: severity, what, why, frames.
-    """
+def report(capture: "Capture") -> Json:
+    """Return everything that the contract names; a part of a capture gives the report of that part."""
     return {
         "capture": _file(capture),
         "sip": _sip(capture),
@@ -39,7 +34,7 @@ def report(capture: "Capture", findings: Iterable[Mapping[str, Any]] = ()) -> Js
         "stun": {"messages": len(capture.stun), "by_type": capture.stun.by_type},
         "esp": _esp(capture),
         "apdu": _apdu(capture),
-        "findings": [dict(finding) for finding in findings],
+        "findings": [_finding(one) for one in capture.findings],
         "warnings": capture.warnings,
     }
 
@@ -174,6 +169,17 @@ def _esp(capture: "Capture") -> list[Json]:
         }
         for flow in capture.esp
     ]
+
+
+def _finding(one: "Finding") -> Json:
+    return {
+        "severity": one.severity.value,
+        "rule": one.rule,
+        "what": one.what,
+        "why": one.why,
+        "clause": one.clause,
+        "frames": list(one.frames),
+    }
 
 
 def _apdu(capture: "Capture") -> Json:

@@ -46,6 +46,7 @@ def inspect(
     srtp: Annotated[
         Texts, typer.Option(help="PROFILE:base64 of an SRTP key and salt, or @file; may stand several times")
     ] = None,
+    esp_sa: Annotated[Text, typer.Option(help="Wireshark's table of IPsec associations (esp_sa)")] = None,
     json: Annotated[
         bool, typer.Option("--json", help="print JSON (data/schema/inspect.schema.json)")
     ] = False,
@@ -64,6 +65,7 @@ def inspect(
         **{name: _key(name, value) for name, value in (("k", k), ("op", op), ("opc", opc))},
         profile=profile or None,
         keylog=keylog,
+        esp_sa=esp_sa,
         srtp=[key for one in srtp or _words("SRTP") if (key := from_file("srtp", one))],
     )
     _read(capture, slow=file == STDIN or _size(file) >= _SLOW)

@@ -7,8 +7,8 @@ import pytest
 from imslab.capture import open_capture
 from imslab.capture.findings import RULES, Finding, Findings, Severity, find
 from imslab.capture.findings.finding import MOST_FRAMES
+from imslab.capture.report import report
 from imslab.data import path, profile_path
-from imslab.ipsec import UDP
 from tests.capture.gm import KEYS, PCSCF, UE, Gm
 
 # What our own traces show on purpose; the others show nothing that is wrong.
@@ -56,6 +56,21 @@ def test_the_frames_of_a_finding_are_bounded() -> None:
     (one,) = find(open_capture(gm.octets, **KEYS))
     assert one.rule == "null-encryption"
     assert one.frames == tuple(range(3, 3 + MOST_FRAMES))
+
+
+def test_the_capture_and_its_report_have_them() -> None:
+    capture = everything()
+    assert capture.findings is capture.findings and capture.findings == find(capture)
+    rows = report(capture)["findings"]
+    assert [row["rule"] for row in rows] == [one.rule for one in capture.findings]
+    assert rows[0] == {
+        "severity": "error",
+        "rule": "keys-to-ue",
+        "what": "CK and IK were sent to the terminal in the 401",
+        "why": capture.findings[0].why,
+        "clause": "3GPP TS 24.229, 5.2.2 and 7.2A.1",
+        "frames": [2],
+    }
 
 
 def test_a_table() -> None:
