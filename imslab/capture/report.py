@@ -8,13 +8,15 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from imslab.capture.index import LINK_NAMES
 
 if TYPE_CHECKING:
     from imslab.capture.call import Call
     from imslab.capture.capture import Capture
-    from imslab.capture.findings import Finding
     from imslab.capture.dtls import DtlsSession
+    from imslab.capture.findings import Finding
     from imslab.capture.registration import Registration
     from imslab.capture.streams import RtpStream
 

@@ -9,6 +9,7 @@ from imslab.capture.findings import RULES, Finding, Findings, Severity, find
 from imslab.capture.findings.finding import MOST_FRAMES
 from imslab.capture.report import report
 from imslab.data import path, profile_path
+from imslab.ipsec import UDP
 from tests.capture.gm import KEYS, PCSCF, UE, Gm
 
 # What our own traces show on purpose; the others show nothing that is wrong.
