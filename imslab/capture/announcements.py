@@ -8,13 +8,13 @@ types in it are those of packets that go there.
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from imslab.capture.codecs import Codec, static_codec
 from imslab.capture.reassemble import Endpoint
 from imslab.capture.sip import SipEvent, view
 from imslab.errors import Malformed
-from imslab.sip.sdp import Media, SessionDescription
+from imslab.sip.sdp import Attribute, Media, SessionDescription
 
 _BODY = re.compile(rb"v=0\r?\n")
 _PART_END = re.compile(rb"\r?\n--")
@@ -51,10 +51,9 @@ class Announced:
     def codec(self, payload_type: int) -> Codec | None:
         """Return what a payload type means here, or None when neither SDP nor RFC 3551 says it."""
         for media in self.media:
-            try:
-                mapped = media.rtpmap.get(str(payload_type))
-            except Malformed:
-                mapped = None
+            # By themselves: another line, which cannot be read, spoils nothing.
+            lines = tuple(one for one in media.attributes if _maps(one, payload_type))
+            mapped = (view(replace(media, attributes=lines), "rtpmap") or {}).get(str(payload_type))
             if mapped is not None:
                 fmtp = media.fmtp.get(str(payload_type), "")
                 return Codec(mapped.encoding, mapped.clock_rate, mapped.channels, fmtp, media.kind)
@@ -134,6 +133,10 @@ def description(event: SipEvent) -> bytes:
         return b""
     end = _PART_END.search(body, start.start()) if "multipart" in kind else None
     return body[start.start() : end.start() if end else len(body)]
+
+
+def _maps(attribute: Attribute, payload_type: int) -> bool:
+    return attribute.name == "rtpmap" and (attribute.value or "").startswith(f"{payload_type} ")
 
 
 def _transports(session: SessionDescription) -> Iterator[tuple[tuple[Media, ...], tuple[Endpoint, ...]]]:
