@@ -1,7 +1,7 @@
 """DTLS handshakes as a capture shows them: OpenSSL's, over memory, and what is broken or cut."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imslab.errors import Malformed, SrtpError
@@ -172,6 +172,7 @@ def test_a_cut_extension_is_malformed_when_it_is_asked_for():
         _ = hello.srtp_profiles
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(["a", "b"]), st.binary(max_size=80)), max_size=6),
     st.binary(max_size=90),

@@ -1,7 +1,7 @@
 """The packet index: the guess of RFC 3711's appendix A, and the replay window."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imslab.data import vectors
@@ -43,6 +43,7 @@ def test_no_roc_is_beyond_the_last():
     assert at(last).guess(0) == last - 65535
 
 
+@settings(deadline=None)
 @given(st.integers(0, (1 << 48) - 1), st.integers(0, 65535))
 def test_the_index_is_the_nearest_there_is(highest, seq):
     index = at(highest).guess(seq)
@@ -51,6 +52,7 @@ def test_the_index_is_the_nearest_there_is(highest, seq):
     assert all(abs(o - highest) >= abs(index - highest) for o in others if 0 <= o < 1 << 48)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 300), max_size=60), st.sampled_from([64, 128]))
 def test_the_window_remembers_what_a_set_would(indices, size):
     window, seen = ReplayWindow(size), set()

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imslab.errors import Malformed
@@ -82,6 +82,7 @@ def test_several_messages_in_a_record_and_several_records_in_a_datagram():
     assert receive(octets) == [Message(2, 1, b"hello"), Message(14, 2, b""), Message(11, 3, BODY)]
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 199), max_size=6, unique=True), st.randoms(use_true_random=False))
 def test_fragments_in_any_order(cuts, random):
     edges = [0, *sorted(cuts), 200]
@@ -133,6 +134,7 @@ def test_memory_is_bounded():
     assert len(assembler._parts) == records.MOST_MESSAGES
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_octets_are_read_or_malformed(octets):
     assembler = Assembler()

@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imslab.data import vectors
@@ -115,6 +115,7 @@ def test_lines_that_break_a_rule(text):
     assert KEY not in str(caught.value)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200) | st.text("0123456789 |:;=inleKDRWSH^/+A", max_size=120).map(LINE.__add__))
 def test_any_text_is_read_or_malformed(text):
     try:
