@@ -182,10 +182,12 @@ class LiveCall(LabCall):
 
     def picture(self, of: str) -> Any:
         """Return what ``of`` ("alice" or "bob") saw last, to show in a notebook; ImslabError when nothing."""
-        pictures = self._end(of).pictures
-        if not pictures:
+        from imslab.media.picture import png
+
+        pixels = self._end(of).recorder.last()
+        if pixels is None:
             raise ImslabError(f"{of} has seen nothing in this call")
-        return image(pictures[-1])
+        return image(png(pixels))
 
     async def hold(self) -> None:
         """Put the callee on hold; CallFailed when it refuses."""
