@@ -12,7 +12,7 @@ from imslab.errors import CallFailed, Malformed
 from imslab.ims import session_timer
 from imslab.ims.indications import Changed, Ending, Offered, Refused
 from imslab.ims.session_timer import SessionTimer
-from imslab.ims.timers import Timer
+from imslab.ims.timers import Action, Timer
 from imslab.ims.transactions import Client, Server
 from imslab.sip import Message
 from imslab.sip.dialog import Dialog
@@ -50,6 +50,8 @@ class Leg:
         self._patience: Timer | None = None
         self._again: Timer | None = None
         self._success: tuple[int, Timer] | None = None  # our 2xx that waits for the ACK with this CSeq
+        self._offered_there = False  # whether that 2xx holds an offer of ours
+        self._later: Action | None = None  # a change of ours that waits for that ACK
         self._hanging_up = ""
         self._acks: dict[int, Message] = {}
         self._rseq: int | None = None
@@ -124,10 +126,20 @@ class Leg:
 
         CallFailed (491) while another change is under way, Malformed when ``sdp`` is no offer.
         """
-        if self._asking is not None or self._asked is not None:
+        if self._is_changing:
             raise CallFailed("a change is under way", status=491, advice="wait for its end")
         if sdp:
             self.negotiation.offer(sdp)
+        if method == "INVITE" and self._success is not None:
+            self._later = partial(self._send_offer, method, sdp)  # RFC 3261, 14.1: after the ACK of our 2xx
+        else:
+            self._send_offer(method, sdp, now)
+
+    @property
+    def _is_changing(self) -> bool:
+        return self._asking is not None or self._asked is not None or self._later is not None
+
+    def _send_offer(self, method: str, sdp: bytes, now: float) -> None:
         interval = self.session.interval or self.call.times.session
         rows = [self.contact, *CAPABILITIES, *session_timer.asked(interval)]
         self._asking = self.ask(method, now, self._answered, rows, sdp)
@@ -181,7 +193,7 @@ class Leg:
         self._again = self.agent.timers.start(now + tens / 100, partial(self._retry, request))
 
     def _retry(self, request: Message, now: float) -> None:
-        if self._asking is not None or self._asked is not None or self.negotiation.is_pending:
+        if self._is_changing or self.negotiation.is_pending:
             self._wait(request, now)
         else:
             self.offer(request.method, request.body, now)
@@ -268,6 +280,7 @@ class Leg:
     def repeat(self, server: Server, response: Message, now: float) -> None:
         """Send a 2xx again and again until its ACK comes, over whatever transport."""
         timing = self.agent.transactions.timing
+        self._offered_there = bool(self.negotiation.offered)
         self._repeat(server, response, timing.t1, now + timing.timeout, now)
 
     def _repeat(self, server: Server, response: Message, wait: float, until: float, now: float) -> None:
@@ -293,15 +306,18 @@ class Leg:
         self._success[1].cancel()
         self._success = None
         answered = b""
-        if self.negotiation.offered:
+        if self._offered_there:
             try:
                 self.negotiation.take_answer(ack.body)
                 answered = ack.body
             except Malformed as error:
                 self.negotiation.withdraw()
                 self._hanging_up = f"bad answer: {error}"
+        later, self._later = self._later, None
         if self._hanging_up:
             self._bye(now, self._hanging_up)
+        elif later is not None:
+            later(now)
         return answered
 
     # -- the end ---------------------------------------------------------------------------------
@@ -339,7 +355,7 @@ class Leg:
         return self._granted(request, now)
 
     def _refresh(self, now: float) -> None:
-        if self._asking is not None or self._asked is not None or self.negotiation.is_pending:
+        if self._is_changing or self.negotiation.is_pending:
             self.session.again(now)  # a change is under way: if it succeeds it refreshes as well
         elif self.peer_updates:
             self.offer("UPDATE", b"", now)

@@ -161,7 +161,7 @@ class TerminalCall:
 
     @staticmethod
     def _may_alert(offer: bytes) -> bool:
-        return not offer or preconditions.are_met(SessionDescription.parse(offer))
+        return not offer or preconditions.may_alert(SessionDescription.parse(offer))
 
     async def _description(self, offer: bytes) -> bytes:
         """Return what the media answer to an offer, with what there is to say of preconditions."""

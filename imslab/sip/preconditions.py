@@ -71,6 +71,11 @@ def are_met(description: SessionDescription) -> bool:
     return all(not unmet(conditions(media)) for media in description.media if media.port)
 
 
+def may_alert(offer: SessionDescription) -> bool:
+    """Tell whether the callee may be alerted after ``offer``, once its own access is ready (RFC 3312, 8)."""
+    return all(not unmet(_ours(media)) for media in offer.media if media.port)
+
+
 def unmet(stated: Iterable[Condition]) -> list[Condition]:
     """Return the mandatory conditions that the current status does not fulfil (RFC 3312, 5.1.3)."""
     stated = tuple(stated)
@@ -90,14 +95,18 @@ def answered(offer: SessionDescription, answer: SessionDescription) -> SessionDe
 
 
 def _answered(asked: Media, given: Media) -> Media:
-    theirs = [condition.mirrored for condition in conditions(asked) if condition.name != "conf"]
-    if not theirs or not given.port:
+    ours = _ours(asked)
+    if not ours or not given.port:
         return given
-    ours = [_ready(condition) for condition in theirs]
     missing = [c for c in unmet(ours) if c.status_type != "local"]
     asks = [Condition("conf", c.kind, c.status_type, c.direction) for c in missing]
     kept = tuple(a for a in given.attributes if a.name not in ("curr", "des", "conf"))
     return replace(given, attributes=(*kept, *(condition.attribute for condition in (*ours, *asks))))
+
+
+def _ours(asked: Media) -> list[Condition]:
+    """Return the offered conditions as we say them: ours are fulfilled."""
+    return [_ready(condition.mirrored) for condition in conditions(asked) if condition.name != "conf"]
 
 
 def _ready(condition: Condition) -> Condition:

@@ -153,6 +153,23 @@ def test_a_retry_waits_while_the_peer_changes(talk):
     assert len(talk.alice.heard(Changed)) == 1
 
 
+def test_a_change_waits_for_the_ack_of_the_peers(talk):
+    """RFC 3261, 14.1; and the ACK, when it comes, answers nothing of ours."""
+    talk.network.intercept = lose(1, where=lambda m: m.method == "ACK")
+    talk.alice.do("hold", talk.mine, talk.alice.sdp("sendonly"))
+    assert len(talk.alice.heard(Changed)) == 1
+    talk.bob.do("hold", talk.theirs, talk.bob.sdp("inactive"))
+    with pytest.raises(CallFailed, match="under way"):
+        talk.bob.do("update", talk.theirs, b"")
+    assert talk.alice.methods() == []
+    talk.alice.habit = lambda person, one, now: (
+        isinstance(one, Offered) and person.ue.answer(one.call, person.sdp("inactive"), now)
+    )
+    talk.network.advance(1)
+    assert talk.alice.methods() == ["INVITE", "ACK"] and len(talk.bob.heard(Changed)) == 1
+    assert way(talk.theirs.local) == way(talk.mine.local) == "inactive"
+
+
 def test_an_update_without_sdp_is_a_sign_of_life(talk):
     talk.alice.do("update", talk.mine, b"")
     assert talk.bob.heard(Offered) == [] and talk.bob.methods()[-1] == "UPDATE"

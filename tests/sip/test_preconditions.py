@@ -3,7 +3,7 @@
 import pytest
 
 from imslab.errors import Malformed
-from imslab.sip.preconditions import Condition, answered, are_met, conditions, unmet
+from imslab.sip.preconditions import Condition, answered, are_met, conditions, may_alert, unmet
 from imslab.sip.sdp import Attribute, SessionDescription
 
 HEAD = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n"
@@ -96,6 +96,15 @@ def test_the_answer_to_an_offerer_that_is_not_ready():
 def test_the_answer_to_one_that_is():
     given = answered(READY, PLAIN)
     assert "conf" not in {c.name for c in conditions(given.media[0])} and are_met(given)
+
+
+def test_when_the_callee_may_be_alerted():
+    """When the offerer is ready: the callee always is, whatever the offerer knows of it."""
+    both = ("des:qos mandatory local sendrecv", "des:qos mandatory remote sendrecv")
+    assert may_alert(description("curr:qos local sendrecv", "curr:qos remote none", *both))
+    assert not may_alert(description("curr:qos local none", "curr:qos remote sendrecv", *both))
+    assert may_alert(PLAIN) and may_alert(READY) and not may_alert(NOT_READY)
+    assert may_alert(description(*both, port=0))
 
 
 def test_what_an_answer_said_before_gives_way():
