@@ -116,13 +116,13 @@ class Pages:
             f"<dt>{escape(name)}</dt><dd>{escape(_words(value))}</dd>"
             for name, value in self._health().items()
         )
-        return _document("Health", f"<h1>Health</h1><dl>{rows}</dl>", refresh=5)
+        again = '<p><a href="/health">Look again</a></p>'
+        return _document("Health", f"<h1>Health</h1><dl>{rows}</dl>{again}")
 
 
-def _document(title: str, body: str, refresh: int = 0) -> bytes:
-    again = f'<meta http-equiv="refresh" content="{refresh}">' if refresh else ""
+def _document(title: str, body: str) -> bytes:
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8">{again}'
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
         '<link rel="icon" href="/client/icon.svg" type="image/svg+xml">'
         f'<link rel="stylesheet" href="/client/style.css"></head><body><main class="plain">{body}</main>'
