@@ -68,7 +68,7 @@ def test_the_codec_is_what_is_heard() -> None:
     keys = [
         (1.5 + i * 0.02, ALICE, BOB, packet(i, 160, payload_type=101, payload=bytes(4))) for i in range(9)
     ]
-    (found,) = opened(*call(sdp(ALICE), body), *keys, *later(stream(range(9, 14)))).rtp
+    (found,) = opened(*call(sdp(ALICE), body), *keys, *later(stream(range(9, 14)), 1.7)).rtp
     assert found.payload_type == 101
     assert found.codec is not None
     assert found.codec.name == "PCMU"
