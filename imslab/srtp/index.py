@@ -32,6 +32,13 @@ class ReplayWindow:
         self.highest: int | None = None
         self._seen = 0  # bit n: the index highest - n was accepted
 
+    @property
+    def recent(self) -> list[int]:
+        """The accepted indices that the window remembers, from the lowest."""
+        if self.highest is None:
+            return []
+        return [self.highest - behind for behind in range(self.size)[::-1] if self._seen >> behind & 1]
+
     def check(self, index: int) -> None:
         """Raise Replayed when ``index`` was accepted before, or is too old to tell."""
         if self.highest is None or index > self.highest:
@@ -57,7 +64,7 @@ class RtpIndex(ReplayWindow):
 
     def __init__(self, roc: int = 0, size: int = 128) -> None:
         super().__init__(size)
-        self._roc = roc
+        self.roc = check_roc(roc)  # of a first packet
 
     def guess(self, seq: int) -> int:
         """Return the most likely index of a packet with sequence number ``seq`` (section 3.3.1).
@@ -66,7 +73,7 @@ class RtpIndex(ReplayWindow):
         would give 2^32 - 1, the packet can only belong to ROC 0.
         """
         if self.highest is None:
-            return self._roc * SEQUENCES + seq
+            return self.roc * SEQUENCES + seq
         roc, s_l = divmod(self.highest, SEQUENCES)
         guessed = guess_roc(s_l, roc, seq)
         return (guessed if abs(guessed - roc) <= 1 else roc) * SEQUENCES + seq

@@ -30,6 +30,11 @@ def octets(v, *names):
     return [bytes.fromhex(v[name]) for name in names]
 
 
+def lay(packets):
+    length = np.array([len(packet) for packet in packets], np.int64)
+    return b"".join(packets), np.cumsum(length) - length, length
+
+
 def opened(v, unprotect, packets, **options):
     return unprotect(v["profile"], *octets(v, "master_key", "master_salt"), packets, **options)
 
@@ -161,6 +166,19 @@ def test_the_answers_are_those_of_a_session(unprotect, drawn, window):
     check_traffic(unprotect, drawn, window)
 
 
+@settings(FIXTURE, max_examples=60)
+@given(traffic(), st.integers(1, 12))
+def test_pieces_give_what_the_whole_gives(unprotect, drawn, size):
+    profile, options, arrived = drawn
+    key, salt = bytes(range(profile.key_length)), bytes(profile.salt_length)
+    whole = unprotect(profile, key, salt, arrived, **options)
+    receiver, found = bulk.Receiver(profile, key, salt, **options), []
+    for first in range(0, len(arrived), size):
+        opened = receiver.unprotect(*lay(arrived[first : first + size]))
+        found += [(reason, opened[i]) for i, reason in enumerate(opened.reason)]
+    assert found == [(reason, whole[i]) for i, reason in enumerate(whole.reason)]
+
+
 @pytest.mark.parametrize("rounds", [0, 1])
 @settings(FIXTURE, max_examples=25)
 @given(traffic())
@@ -239,17 +257,20 @@ def test_a_wrong_key_opens_nothing_and_leaves_nothing(session, rtp, unprotect):
     assert not found.octets.any()
 
 
+@pytest.mark.parametrize("rounds", [0, 4])
+def test_what_opens_nothing_leaves_no_state(rounds, session, rtp, monkeypatch):
+    monkeypatch.setattr(order, "_ROUNDS", rounds)
+    receiver = bulk.Receiver("AES_CM_128_HMAC_SHA1_80", bytes(16), bytes(14))
+    receiver.unprotect(*lay([session().protect(rtp(n)) for n in range(5)]))
+    assert receiver.states == {}
+
+
 def test_a_roc_for_each_ssrc(master, session, rtp, unprotect):
     plain = [rtp(n, ssrc=ssrc) for n in range(10) for ssrc in (7, 9)]
     seven, nine = session(roc=3), session()
     sealed = [(seven if packet[11] == 7 else nine).protect(packet) for packet in plain]
     assert list(unprotect(*master("AES_CM_128_HMAC_SHA1_80"), sealed, roc={7: 3})) == plain
     assert not unprotect(*master("AES_CM_128_HMAC_SHA1_80"), sealed, roc={7: 4, 9: 1}).ok.any()
-
-
-def lay(packets):
-    length = np.array([len(packet) for packet in packets], np.int64)
-    return b"".join(packets), np.cumsum(length) - length, length
 
 
 @FAMILIES

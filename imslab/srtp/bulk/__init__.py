@@ -18,15 +18,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from imslab.srtp.bulk.opener import Opener
-from imslab.srtp.bulk.order import Reason, decide_srtcp, decide_srtp
+from imslab.srtp.bulk.order import Reason, decide
 from imslab.srtp.bulk.packets import Packets, as_octets
 from imslab.srtp.bulk.rows import Booleans, Integers, Octets
 from imslab.srtp.candidate import ROCS, Candidate
 from imslab.srtp.context import Context, Parameters
-from imslab.srtp.index import check_roc
+from imslab.srtp.index import ReplayWindow, RtpIndex
 from imslab.srtp.profiles import Profile
 
-__all__ = ["Opened", "Reason", "find_rocs", "unprotect"]
+__all__ = ["Opened", "Reason", "Receiver", "find_rocs", "unprotect"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,63 @@ class Opened:
         return (self[int(position)] for position in np.flatnonzero(self.ok))
 
 
+class Receiver:
+    """A receiver that takes packets by the thousand, and goes on where it was: for a capture read in pieces.
+
+    ``roc``         the roll-over counter to start with, for all SSRCs or by SSRC (0 for those not named)
+    ``rtcp``        the packets are SRTCP
+    ``decrypt``     False: check replay and authentication only
+    ``parameters``  ``mki``, ``kdr``, ``window`` and what else a Context has
+    ``states``      by SSRC, what was accepted so far
+
+    Raises Malformed when an argument does not fit the profile.
+    """
+
+    def __init__(
+        self,
+        profile: str | Profile,
+        master_key: bytes,
+        master_salt: bytes,
+        *,
+        roc: int | Mapping[int, int] = 0,
+        rtcp: bool = False,
+        decrypt: bool = True,
+        **parameters: Unpack[Parameters],
+    ) -> None:
+        self.context = Context(Profile.named(profile), master_key, master_salt, **parameters)
+        self.roc, self.rtcp, self.decrypt = roc, rtcp, decrypt
+        self.states: dict[int, ReplayWindow] = {}
+
+    def unprotect(self, octets: object, start: ArrayLike, length: ArrayLike) -> Opened:
+        """Open the next packets; see the function ``unprotect``."""
+        packets = Packets.read(self.context, as_octets(octets), start, length, self.rtcp)
+        opener = Opener(self.context, packets, rtcp=self.rtcp, decrypt=self.decrypt)
+        reason, index = packets.reason.copy(), np.full(len(packets.reason), -1, np.int64)
+        for which in packets.streams():
+            reason[which], index[which] = self._decide(packets, which, opener)
+        opened = np.where((reason == Reason.OPENED) & self.decrypt, packets.body, 0)
+        return Opened(reason, index, packets.ssrc, opener.octets, opener.place, opened)
+
+    def _decide(self, packets: Packets, which: Integers, opener: Opener) -> tuple[Integers, Integers]:
+        """Return reason and index of the packets of one SSRC."""
+        ssrc = int(packets.ssrc[which[0]])
+        state = self.states.get(ssrc) or self._first_state(ssrc)
+
+        def opens(part: Integers, under: Integers) -> Booleans:
+            return opener.open(which[part], under)
+
+        decided = decide(packets.number[which], state, opens)
+        if state.highest is not None:  # what opened nothing leaves no state
+            self.states[ssrc] = state
+        return decided
+
+    def _first_state(self, ssrc: int) -> ReplayWindow:
+        if self.rtcp:
+            return ReplayWindow(self.context.window)
+        roc = self.roc.get(ssrc, 0) if isinstance(self.roc, Mapping) else self.roc
+        return RtpIndex(roc, self.context.window)
+
+
 def unprotect(
     profile: str | Profile,
     master_key: bytes,
@@ -79,20 +136,12 @@ def unprotect(
 ) -> Opened:
     """Open all packets that lie in ``octets``, packet i at ``start[i]`` with ``length[i]`` octets.
 
-    ``octets``   anything with a buffer: bytes, a memory map, an array of uint8
-    ``roc``      the roll-over counter to start with, for all SSRCs or by SSRC (0 for those not named)
-    ``rtcp``     the packets are SRTCP
-    ``decrypt``  False: check replay and authentication only
-    ``parameters``   ``mki``, ``kdr``, ``window`` and what else a Context has
-
-    Raises Malformed when an argument does not fit; a bad packet is no error, but has its reason.
+    ``octets`` is anything with a buffer: bytes, a memory map, an array of uint8. The other arguments are
+    those of a ``Receiver``, which a capture in pieces needs. Raises Malformed when an argument does not fit;
+    a bad packet is no error, but has its reason.
     """
-    context = Context(Profile.named(profile), master_key, master_salt, **parameters)
-    packets = Packets.read(context, as_octets(octets), start, length, rtcp)
-    opener = Opener(context, packets, rtcp=rtcp, decrypt=decrypt)
-    reason, index = _decide(context, packets, roc, rtcp, opener)
-    length = np.where((reason == Reason.OPENED) & decrypt, packets.body, 0)
-    return Opened(reason, index, packets.ssrc, opener.octets, opener.place, length)
+    receiver = Receiver(profile, master_key, master_salt, roc=roc, rtcp=rtcp, decrypt=decrypt, **parameters)
+    return receiver.unprotect(octets, start, length)
 
 
 def find_rocs(
@@ -121,23 +170,3 @@ def find_rocs(
                 found[int(packets.ssrc[at])] = roc
                 break
     return found
-
-
-def _decide(
-    context: Context, packets: Packets, roc: int | Mapping[int, int], rtcp: bool, opener: Opener
-) -> tuple[Integers, Integers]:
-    """Return reason and index of every packet, stream by stream."""
-    reason, index = packets.reason.copy(), np.full(len(packets.reason), -1, np.int64)
-    for which in packets.streams():
-        first = roc.get(int(packets.ssrc[which[0]]), 0) if isinstance(roc, Mapping) else roc
-
-        def opens(part: Integers, under: Integers, which: Integers = which) -> Booleans:
-            return opener.open(which[part], under)
-
-        numbers = packets.number[which]
-        if rtcp:
-            decided = decide_srtcp(numbers, context.window, opens)
-        else:
-            decided = decide_srtp(numbers, check_roc(first), context.window, opens)
-        reason[which], index[which] = decided
-    return reason, index

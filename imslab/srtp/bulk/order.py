@@ -34,26 +34,20 @@ class Reason(IntEnum):
     REFUSED = 4  # its MKI, or its E bit, is not this context's
 
 
-def decide_srtp(seq: Integers, roc: int, window: int, opens: Open) -> tuple[Integers, Integers]:
-    """Return the reason and the index of each packet of one SSRC, given their sequence numbers in order."""
+def decide(numbers: Integers, state: ReplayWindow, opens: Open) -> tuple[Integers, Integers]:
+    """Return the reason and the index of each packet of one SSRC, in order of arrival.
 
-    def indices(accepted: Booleans) -> tuple[Integers, Integers]:
-        index = _follow(seq[accepted], roc)
-        highest = _highest_before(accepted, index)
-        return index if len(index) == len(seq) else guess(highest, seq, roc), highest
-
-    found = _decide(len(seq), indices, window, opens)
-    return found or _one_by_one(seq, RtpIndex(roc, window), opens)
-
-
-def decide_srtcp(index: Integers, window: int, opens: Open) -> tuple[Integers, Integers]:
-    """Return the reason of each packet of one SSRC, and its index, which SRTCP carries."""
-
-    def indices(accepted: Booleans) -> tuple[Integers, Integers]:
-        return index, _highest_before(accepted, index[accepted])
-
-    found = _decide(len(index), indices, window, opens)
-    return found or _one_by_one(index, ReplayWindow(window), opens)
+    ``numbers`` are sequence numbers with an ``RtpIndex``, or SRTCP's indices with a ``ReplayWindow``: what
+    the receiver knew before, which moves on.
+    """
+    found = _decide(numbers, state, opens)
+    if found is None:
+        return _one_by_one(numbers, state, opens)
+    reason, index = found
+    accepted = np.unique(index[reason == Reason.OPENED])
+    for one in accepted[-state.size :].tolist():
+        state.accept(one)
+    return found
 
 
 def guess(highest: Integers, seq: Integers, roc: int) -> Integers:
@@ -66,52 +60,13 @@ def guess(highest: Integers, seq: Integers, roc: int) -> Integers:
     return index
 
 
-def _follow(seq: Integers, roc: int) -> Integers:
-    """Return the indices of packets that are all accepted, in order."""
-    if not len(seq):
-        return seq
-    steps = (np.diff(seq) + (1 << 15)) % SEQUENCES - (1 << 15)
-    index: Integers = roc * SEQUENCES + seq[0] + np.concatenate(([0], np.cumsum(steps)))
-    highest = np.concatenate(([-1], np.maximum.accumulate(index)[:-1]))
-    if np.array_equal(guess(highest, seq, roc), index):
-        return index
-    # From one to the next is not from the highest to the next: a reordered packet over half of all numbers.
-    state = RtpIndex(roc)
-    for at, one in enumerate(seq.tolist()):
-        index[at] = state.guess(one)
-        state.highest = max(index[at].item(), -1 if state.highest is None else state.highest)
-    return index
-
-
-def _highest_before(accepted: Booleans, index: Integers) -> Integers:
-    """Return for each packet the highest index that was accepted before it; -1 where none was."""
-    highest = np.full(len(accepted) + 1, -1, np.int64)
-    highest[1:][accepted] = index
-    before: Integers = np.maximum.accumulate(highest)[:-1]
-    return before
-
-
-def _duplicates(accepted: Booleans, index: Integers) -> Booleans:
-    """Tell which packets have an index that a packet before them was accepted with."""
-    if len(index) < 2 or np.all(np.diff(index) > 0):
-        return np.zeros(len(index), np.bool_)
-    order = np.lexsort((~accepted, index))  # of each index, the accepted ones first, in order of arrival
-    first = np.concatenate(([True], np.diff(index[order]) != 0))
-    head = order[np.maximum.accumulate(np.where(first, np.arange(len(index)), 0))]
-    found = np.empty(len(index), np.bool_)
-    found[order] = accepted[head] & (head < order)
-    return found
-
-
-def _decide(
-    count: int, indices: Callable[[Booleans], tuple[Integers, Integers]], window: int, opens: Open
-) -> tuple[Integers, Integers] | None:
-    accepted = np.ones(count, np.bool_)
-    tried = np.full(count, _UNTRIED, np.int64)  # the index under which the tag was checked last
-    right = np.zeros(count, np.bool_)
+def _decide(numbers: Integers, state: ReplayWindow, opens: Open) -> tuple[Integers, Integers] | None:
+    accepted = np.ones(len(numbers), np.bool_)
+    tried = np.full(len(numbers), _UNTRIED, np.int64)  # the index under which the tag was checked last
+    right, recent = np.zeros(len(numbers), np.bool_), np.array(state.recent, np.int64)
     for _ in range(_ROUNDS):
-        index, highest = indices(accepted)
-        replayed = (highest - index >= window) | _duplicates(accepted, index)
+        index, highest = _indices(numbers, accepted, state)
+        replayed = (highest - index >= state.size) | _duplicates(accepted, index, recent)
         which = np.flatnonzero(~replayed & (tried != index))
         if len(which):
             right[which] = opens(which, index[which])
@@ -121,6 +76,53 @@ def _decide(
             return _reasons(replayed, right), index
         accepted = now
     return None
+
+
+def _indices(numbers: Integers, accepted: Booleans, state: ReplayWindow) -> tuple[Integers, Integers]:
+    """Return the index of each packet, and the highest that was accepted before it, or -1."""
+    followed = numbers[accepted]
+    if isinstance(state, RtpIndex):
+        followed = _follow(followed, state)
+    highest = np.empty(len(numbers) + 1, np.int64)
+    highest[:] = highest[0] = -1 if state.highest is None else state.highest
+    highest[1:][accepted] = followed
+    highest = np.maximum.accumulate(highest)[:-1]
+    if not isinstance(state, RtpIndex):
+        return numbers, highest
+    return followed if len(followed) == len(numbers) else guess(highest, numbers, state.roc), highest
+
+
+def _follow(seq: Integers, state: RtpIndex) -> Integers:
+    """Return the indices of packets that are all accepted, in order."""
+    if not len(seq):
+        return seq
+    steps = (np.diff(seq) + (1 << 15)) % SEQUENCES - (1 << 15)
+    index: Integers = state.guess(int(seq[0])) + np.concatenate(([0], np.cumsum(steps)))
+    highest = np.concatenate(([-1 if state.highest is None else state.highest], index[:-1]))
+    if np.array_equal(guess(np.maximum.accumulate(highest), seq, state.roc), index):
+        return index
+    # From one to the next is not from the highest to the next: a reordered packet over half of all numbers.
+    walk = RtpIndex(state.roc)
+    walk.highest = state.highest
+    for at, one in enumerate(seq.tolist()):
+        index[at] = walk.guess(one)
+        walk.highest = max(index[at].item(), -1 if walk.highest is None else walk.highest)
+    return index
+
+
+def _duplicates(accepted: Booleans, index: Integers, recent: Integers) -> Booleans:
+    """Tell which packets have an index that was accepted before: that of a ``recent`` one, or a packet's."""
+    if len(recent):
+        accepted = np.concatenate((np.ones(len(recent), np.bool_), accepted))
+        index = np.concatenate((recent, index))
+    if len(index) < 2 or np.all(np.diff(index) > 0):
+        return np.zeros(len(index) - len(recent), np.bool_)
+    order = np.lexsort((~accepted, index))  # of each index, the accepted ones first, in order of arrival
+    first = np.concatenate(([True], np.diff(index[order]) != 0))
+    head = order[np.maximum.accumulate(np.where(first, np.arange(len(index)), 0))]
+    found = np.empty(len(index), np.bool_)
+    found[order] = accepted[head] & (head < order)
+    return found[len(recent) :]
 
 
 def _reasons(replayed: Booleans, right: Booleans) -> Integers:
