@@ -42,12 +42,13 @@ class _Bare:
     def __init__(self, name: str, host: str) -> None:
         from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection
 
-        from imslab.media.tracks import PictureTrack, ToneTrack
+        from imslab.media.sound import Tone, pitch
+        from imslab.media.tracks import RATE, PictureTrack, VoiceTrack
 
         self.peer = RTCPeerConnection(
             RTCConfiguration(iceServers=[], bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
         )
-        for track in (ToneTrack(name), PictureTrack(name, Clock())):
+        for track in (VoiceTrack(Tone(pitch(name), RATE)), PictureTrack(name, Clock())):
             self.peer.addTrack(track)
         self.dtls = self.peer.getTransceivers()[0].receiver.transport
         self.came = asyncio.Event()

@@ -47,12 +47,19 @@ class Endpoint(ABC):
     """
 
     def __init__(
-        self, name: str, host: str, *, tap: Tap | None, clock: Clock | None, random: RandomSource
+        self,
+        name: str,
+        host: str,
+        *,
+        tap: Tap | None,
+        clock: Clock | None,
+        recorder: Recorder | None,
+        random: RandomSource,
     ) -> None:
         self.name, self.host = name, host
         self.clock = clock or (tap.clock if tap is not None else Clock())
         self.moments = Moments()
-        self.recorder = Recorder()
+        self.recorder = recorder or Recorder()
         self.local: SessionDescription | None = None
         self.remote: SessionDescription | None = None
         self._tap = tap

@@ -17,8 +17,9 @@ from imslab.media.datagram import Socket, bind_pair
 from imslab.media.endpoint import Endpoint
 from imslab.media.g711 import G711, PAYLOAD_TYPES, PIECE, RATE
 from imslab.media.protection import SUITES, Protection
+from imslab.media.recorder import Recorder
 from imslab.media.rtcp import Reports
-from imslab.media.sound import Tone, pitch
+from imslab.media.sound import Tone, Voice, pitch
 from imslab.media.statistics import Header
 from imslab.net.packet import Endpoint as Address
 from imslab.net.packet import packed_address
@@ -38,6 +39,8 @@ class RtpEndpoint(Endpoint):
     ``suites``    crypto suites of SDES in the order of preference; (): RTP without protection (RTP/AVP)
     ``codecs``    PCMA, PCMU or both, in the order of preference
     ``interval``  seconds between two RTCP reports
+    ``voice``     what it says, 8000 samples in a second; None: the test tone
+    ``recorder``  what it tells of what it hears
     ``refused``   how many packets could not be opened, by the name of the error
     ``reports``   what the peer reports of what it gets: ``reports.peer``
     """
@@ -52,16 +55,18 @@ class RtpEndpoint(Endpoint):
         suites: Sequence[str] = SUITES,
         codecs: Sequence[str] = ("PCMA", "PCMU"),
         interval: float = _INTERVAL,
+        voice: Voice | None = None,
+        recorder: Recorder | None = None,
         random: RandomSource = os.urandom,
     ) -> None:
-        super().__init__(name, host, tap=tap, clock=clock, random=random)
+        super().__init__(name, host, tap=tap, clock=clock, recorder=recorder, random=random)
         self.refused: Tally[str] = Tally()
         self._codecs = {str(PAYLOAD_TYPES.get(encoding)): G711(encoding) for encoding in codecs}
         self._protection = Protection(suites, random)
         self._ssrc, self._timestamp = struct.unpack("!II", random(8))
         self._sequence = int.from_bytes(random(2)) >> 1  # the wrap is far away (RFC 3711, 3.3.1)
         self.reports = Reports(self._ssrc, f"{name}@{host}", self._counter)
-        self._interval = interval
+        self._interval, self._voice = interval, voice or Tone(pitch(name), RATE)
         self._sockets: tuple[Socket, Socket] | None = None
         self._peer: tuple[Address, Address] | None = None
         self._codec = ""  # the payload type that both have
@@ -187,11 +192,11 @@ class RtpEndpoint(Endpoint):
         return self._agreed in ("sendrecv", "sendonly") and any(packed_address(self._peer[0][0]))
 
     async def _speak(self) -> None:
-        """Send the tone, a packet each 20 ms; on hold the clock of the timestamps runs on."""
-        loop, tone, count, talking = asyncio.get_running_loop(), Tone(pitch(self.name), RATE), 0, False
+        """Send what the voice says, a packet each 20 ms; on hold the clock of the timestamps runs on."""
+        loop, count, talking = asyncio.get_running_loop(), 0, False
         start = loop.time()
         while True:
-            samples = tone.take(PIECE)
+            samples = self._voice.take(PIECE)
             if self._sends:
                 self._send_rtp(self._codecs[self._codec].encode(samples), marker=not talking)
                 talking = True

@@ -9,6 +9,7 @@ import wave
 import zlib
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,13 @@ _QUIET = 50  # below this there is no pitch to speak of
 def pitch(name: str) -> float:
     """Return the pitch of a subscriber in hertz, 330 to 975: it follows from the name."""
     return float(_LOWEST + _STEP * (zlib.crc32(name.encode()) % _PITCHES))
+
+
+class Voice(Protocol):
+    """What an end says: a test tone unless it is given another."""
+
+    def take(self, count: int) -> Samples:
+        """Return the next ``count`` samples, at once."""
 
 
 class Tone:

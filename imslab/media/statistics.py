@@ -32,7 +32,8 @@ class StreamStatistics:
     ``direction``  "in" or "out", as seen by the endpoint
     ``octets``     of payload, without the headers of RTP (RFC 3550, 6.4.1)
     ``lost``       packets that should have come and did not; None for what was sent
-    ``jitter``     seconds of interarrival jitter; None for what was sent
+    ``jitter``     seconds of interarrival jitter; None for what was sent, and for what was sent again (rtx)
+                   with the timestamp of the first try (RFC 4588, section 4)
     """
 
     direction: str
@@ -183,6 +184,8 @@ class Counter:
         ssrc, payload_type = key
         codec = self._codec(payload_type)
         kind, encoding = codec.kind, codec.encoding
+        if encoding.lower() == "rtx":
+            jitter = None
         return StreamStatistics(direction, kind, encoding, payload_type, ssrc, packets, octets, lost, jitter)
 
 

@@ -12,7 +12,7 @@ from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame, VideoFrame
 
 from imslab.media.picture import TestPicture
-from imslab.media.sound import Tone, pitch
+from imslab.media.sound import Voice
 from imslab.net.tap import Clock
 
 RATE, PIECE = 48_000, 960  # samples in a second, and in a piece of 20 ms: what Opus takes as it is
@@ -39,19 +39,19 @@ class _Paced(MediaStreamTrack):
         self.count += 1
 
 
-class ToneTrack(_Paced):
-    """The test tone of a subscriber: 48 kHz, one channel."""
+class VoiceTrack(_Paced):
+    """A tone, or another voice: 48 kHz, one channel."""
 
     kind = "audio"
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, voice: Voice) -> None:
         super().__init__(RATE / PIECE)
-        self._tone = Tone(pitch(name), RATE)
+        self._voice = voice
 
     async def recv(self) -> AudioFrame:
         """Return the next 20 ms of sound when they are due."""
         await self._wait()
-        frame = AudioFrame.from_ndarray(self._tone.take(PIECE)[None], format="s16", layout="mono")
+        frame = AudioFrame.from_ndarray(self._voice.take(PIECE)[None], format="s16", layout="mono")
         frame.sample_rate, frame.time_base = RATE, Fraction(1, RATE)
         frame.pts = (self.count - 1) * PIECE
         return frame

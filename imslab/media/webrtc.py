@@ -16,6 +16,8 @@ from imslab.errors import ImslabError, Malformed, NetworkError
 from imslab.ims.node import RandomSource
 from imslab.media.description import for_aiortc
 from imslab.media.endpoint import Endpoint
+from imslab.media.recorder import Recorder
+from imslab.media.sound import Tone, Voice, pitch
 from imslab.media.transport import Keying, Watched
 from imslab.net.tap import Clock, Tap
 from imslab.sip.sdp import SessionDescription
@@ -33,6 +35,8 @@ class WebRtcEndpoint(Endpoint):
     ``host``      the address of its only ICE candidate, such as 127.0.0.11
     ``profiles``  SRTP protection profiles in the order of preference; () takes aiortc's: GCM before CM
     ``kinds``     what it sends: audio, video, or both
+    ``voice``     what it says, 48000 samples in a second; None: the test tone
+    ``recorder``  what it tells of what it hears and sees
     ``key_log``   lines of an NSS key log that the handshake left
     """
 
@@ -45,11 +49,13 @@ class WebRtcEndpoint(Endpoint):
         clock: Clock | None = None,
         profiles: Sequence[str | Profile] = (),
         kinds: Sequence[str] = KINDS,
+        voice: Voice | None = None,
+        recorder: Recorder | None = None,
         random: RandomSource = os.urandom,
     ) -> None:
         from aiortc import RTCBundlePolicy, RTCConfiguration, RTCPeerConnection
 
-        super().__init__(name, host, tap=tap, clock=clock, random=random)
+        super().__init__(name, host, tap=tap, clock=clock, recorder=recorder, random=random)
         if not kinds or not set(kinds) <= set(KINDS):
             raise Malformed(f"cannot send {', '.join(kinds) or 'nothing'}", expected="audio, video or both")
         self.key_log: list[bytes] = []
@@ -58,7 +64,7 @@ class WebRtcEndpoint(Endpoint):
         self._peer = RTCPeerConnection(settings)
         self._peer.on("track", self._listen)
         for kind in kinds:
-            self._peer.addTrack(self._track(kind))
+            self._peer.addTrack(self._track(kind, voice))
         self._transport = self._watch(tuple(Profile.named(profile) for profile in profiles))
 
     async def offer(self, direction: str = "sendrecv") -> bytes:
@@ -125,10 +131,12 @@ class WebRtcEndpoint(Endpoint):
 
     # -- what happens -----------------------------------------------------------------------
 
-    def _track(self, kind: str) -> Any:
-        from imslab.media.tracks import PictureTrack, ToneTrack
+    def _track(self, kind: str, voice: Voice | None) -> Any:
+        from imslab.media.tracks import RATE, PictureTrack, VoiceTrack
 
-        return ToneTrack(self.name) if kind == "audio" else PictureTrack(self.name, self.clock)
+        if kind == "video":
+            return PictureTrack(self.name, self.clock)
+        return VoiceTrack(voice or Tone(pitch(self.name), RATE))
 
     def _watch(self, profiles: tuple[Profile, ...]) -> Watched:
         tap = self._tap

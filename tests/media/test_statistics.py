@@ -134,6 +134,13 @@ def test_streams_are_told_apart_by_ssrc_and_payload_type() -> None:
     assert [ssrc for ssrc, _ in counter.receptions()] == [1, 2, 1]
 
 
+def test_retransmissions_have_no_jitter_to_speak_of() -> None:
+    counter = Counter()
+    counter.codecs = {97: Codec("video", "rtx", 90000)}
+    counter.received(packet(1, pt=97), 0.0)
+    assert [(line.encoding, line.lost, line.jitter) for line in counter.report()] == [("rtx", 0, None)]
+
+
 def test_made_up_ssrcs_do_not_fill_the_memory() -> None:
     counter = Counter()
     for ssrc in range(200):

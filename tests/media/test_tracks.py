@@ -7,8 +7,8 @@ import pytest
 from aiortc.mediastreams import MediaStreamError
 
 from imslab.media.picture import TestPicture
-from imslab.media.sound import Sound, pitch
-from imslab.media.tracks import PICTURES, PIECE, RATE, PictureTrack, ToneTrack
+from imslab.media.sound import Sound, Tone
+from imslab.media.tracks import PICTURES, PIECE, RATE, PictureTrack, VoiceTrack
 
 
 class Loop:
@@ -26,7 +26,7 @@ class Loop:
 
 
 async def test_the_tone_comes_in_pieces_of_20_ms(monkeypatch):
-    loop, track = Loop(monkeypatch), ToneTrack("alice")
+    loop, track = Loop(monkeypatch), VoiceTrack(Tone(600, RATE))
     frames = [await track.recv() for _ in range(50)]
     assert loop.slept == [0.0] + [0.02] * 49
     assert [frame.pts for frame in frames] == [PIECE * n for n in range(50)]
@@ -34,11 +34,11 @@ async def test_the_tone_comes_in_pieces_of_20_ms(monkeypatch):
         (RATE, PIECE, RATE)
     }
     sound = Sound(np.concatenate([frame.to_ndarray()[0] for frame in frames]), RATE)
-    assert sound.pitch == pitch("alice")
+    assert sound.pitch == 600
 
 
 async def test_who_is_late_does_not_wait(monkeypatch):
-    loop, track = Loop(monkeypatch), ToneTrack("alice")
+    loop, track = Loop(monkeypatch), VoiceTrack(Tone(600, RATE))
     await track.recv()
     loop.now += 0.05
     for _ in range(4):
@@ -56,7 +56,7 @@ async def test_a_picture_shows_the_time_at_which_it_was_due(monkeypatch):
 
 
 async def test_a_stopped_track_gives_nothing():
-    for track in (ToneTrack("alice"), PictureTrack("alice", lambda: 0.0)):
+    for track in (VoiceTrack(Tone(600, RATE)), PictureTrack("alice", lambda: 0.0)):
         track.stop()
         with pytest.raises(MediaStreamError):
             await track.recv()

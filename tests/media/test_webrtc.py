@@ -13,6 +13,7 @@ from PIL import Image
 from imslab.errors import FingerprintMismatch, ImslabError, Malformed, NetworkError, SrtpError
 from imslab.media import WebRtcEndpoint, pitch
 from imslab.media.picture import CLOCK_BOX, NAME_BOX, TestPicture
+from imslab.media.recorder import Recorder
 from imslab.sip.sdp import SessionDescription
 from imslab.srtp import Profile
 
@@ -154,6 +155,35 @@ async def test_who_sends_sound_alone_can_still_see(recording):
         await alice.accept(await bob.answer(await alice.offer()))
         await bob.recorded(pictures=1)
         assert [media.direction for media in bob.local.media] == ["sendrecv", "recvonly"]
+    finally:
+        await asyncio.gather(alice.close(), bob.close())
+
+
+class Parrot(Recorder):
+    """Says what it hears, at once, and nothing else."""
+
+    def __init__(self):
+        super().__init__()
+        self._waiting = np.zeros(0, np.int16)
+
+    def hear(self, samples, rate):
+        super().hear(samples, rate)
+        self._waiting = np.concatenate([self._waiting, samples])
+
+    def take(self, count):
+        piece, self._waiting = self._waiting[:count], self._waiting[count:]
+        return np.concatenate([piece, np.zeros(count - len(piece), np.int16)])
+
+
+async def test_an_end_may_say_and_keep_something_else():
+    parrot = Parrot()
+    alice = WebRtcEndpoint("alice", "127.0.9.11", kinds=["audio"])
+    bob = WebRtcEndpoint("bob", "127.0.9.12", kinds=["audio"], voice=parrot, recorder=parrot)
+    try:
+        await alice.accept(await bob.answer(await alice.offer()))
+        await alice.recorded(seconds=0.6)
+        assert bob.recorder is parrot
+        assert alice.sound.pitch == pytest.approx(pitch("alice"), abs=5)  # her own voice
     finally:
         await asyncio.gather(alice.close(), bob.close())
 
