@@ -100,7 +100,11 @@ class Flows:
     @property
     def protocol(self) -> NDArray[np.uint8]:
         """Of each flow: UDP, TCP or ESP."""
-        return _PROTOCOLS[(self._flows.values & np.uint64(3)).astype(np.int64)].astype(np.uint8)
+        return _PROTOCOLS[self._kind].astype(np.uint8)
+
+    @property
+    def _kind(self) -> Column:
+        return (self._flows.values & np.uint64(3)).astype(np.int64)
 
     @property
     def sport(self) -> NDArray[np.int32]:
@@ -116,6 +120,19 @@ class Flows:
     def pair(self) -> Column:
         """Of each flow: the number of its pair of addresses."""
         return (self._flows.values >> np.uint64(34)).astype(np.int64)
+
+    def conversations(self) -> Column:
+        """Return a number for each flow, which the flow in the other direction has too."""
+        source, target = self.addresses(self.pair)
+        ends = [
+            np.hstack([address, port.astype(">u2").view(np.uint8).reshape(-1, 2)])
+            for address, port in ((source, self.sport), (target, self.dport))
+        ]
+        one, other = (np.ascontiguousarray(end).view("V18")[:, 0] for end in ends)
+        names, which = np.unique(np.concatenate([one, other]), return_inverse=True)
+        low, high = np.sort(which.reshape(2, -1), axis=0)
+        pairs = low * len(names) + high
+        return np.unique(pairs * len(_PROTOCOLS) + self._kind, return_inverse=True)[1]
 
     def addresses(self, pair: Column) -> tuple[Addresses, Addresses]:
         """Return the sources and the targets of pairs, 16 octets each."""

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from imslab.capture.file import CaptureFile
+from imslab.capture.flows import Endpoint
 from imslab.capture.index import TCP, Column, Index
 
-Endpoint = tuple[str, int]
+__all__ = ["Chunk", "Direction", "Endpoint", "Stream", "first_words", "streams"]
 
 _SYN = 0x02
 _MOST_WAITING = 256  # segments that wait behind a gap before it is given up
@@ -34,11 +35,11 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One direction of a TCP connection."""
+    """One direction of a TCP connection; its chunks are put in order while they are read, once."""
 
     source: Endpoint
     destination: Endpoint
-    chunks: tuple[Chunk, ...]
+    chunks: Iterator[Chunk]
 
 
 class Direction:
@@ -125,25 +126,21 @@ def first_words(capture: CaptureFile, index: Index) -> Column:
 
 def streams(capture: CaptureFile, index: Index, rows: Iterable[int]) -> Iterator[Stream]:
     """Yield both directions of each conversation that one of ``rows`` belongs to."""
-    wanted = {_conversation(*index.endpoints(row)) for row in rows}
-    if not wanted:
+    wanted = np.array(list(rows), np.int64)
+    if not len(wanted):
         return
-    ports = np.array(sorted({port for pair in wanted for _, port in pair}))
-    near = (index.protocol == TCP) & np.isin(index.sport, ports) & np.isin(index.dport, ports)
-    halves: dict[tuple[Endpoint, Endpoint], tuple[Direction, list[Chunk]]] = {}
-    for row in np.flatnonzero(near & ((index.length > 0) | (index.flags & _SYN != 0))).tolist():
-        ends = index.endpoints(row)
-        if _conversation(*ends) in wanted:
-            half, chunks = halves.setdefault(ends, (Direction(), []))
-            chunks += _segment(capture, index, row, half)
-    for (source, destination), (half, chunks) in halves.items():
-        yield Stream(source, destination, tuple(chunks + half.give_up()))
+    conversation = index.flows.conversations()
+    mine = np.isin(conversation, conversation[index.flow[wanted]]) & (index.flows.protocol == TCP)
+    near = np.flatnonzero(mine[index.flow] & ((index.length > 0) | (index.flags & _SYN != 0)))
+    near = near[np.argsort(index.flow[near], kind="stable")]
+    flow = index.flow[near]
+    for part in np.split(near, np.flatnonzero(flow[1:] != flow[:-1]) + 1):
+        yield Stream(*index.endpoints(int(part[0])), _chunks(index, part.tolist()))
 
 
-def _segment(capture: CaptureFile, index: Index, row: int, half: Direction) -> list[Chunk]:
-    syn = bool(index.flags[row] & _SYN)
-    return half.receive(int(index.frame[row]), int(index.seq[row]), index.octets(row), syn=syn)
-
-
-def _conversation(one: Endpoint, other: Endpoint) -> tuple[Endpoint, Endpoint]:
-    return (one, other) if one <= other else (other, one)
+def _chunks(index: Index, rows: list[int]) -> Iterator[Chunk]:
+    half = Direction()
+    for row in rows:
+        syn = bool(index.flags[row] & _SYN)
+        yield from half.receive(int(index.frame[row]), int(index.seq[row]), index.octets(row), syn=syn)
+    yield from half.give_up()

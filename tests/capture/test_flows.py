@@ -5,8 +5,12 @@ import ipaddress
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.inet6 import IPv6
+from scapy.packet import Raw
 
-from imslab.capture.flows import ESP, TCP, UDP, Flows, Interner, address
+from imslab.capture import flows as numbered
+from imslab.capture.flows import ESP, Flows, Interner, address
 from tests.capture.frames import RAW, TCP4, V4, V6, built
 
 Flow = tuple[str, str, int, int, int]
@@ -36,7 +40,11 @@ def test_equal_values_have_equal_numbers(parts: list[list[int]]) -> None:
 
 
 FLOW = st.tuples(
-    st.just(""), st.just(""), st.integers(0, 65535), st.integers(0, 65535), st.sampled_from([UDP, TCP])
+    st.just(""),
+    st.just(""),
+    st.integers(0, 65535),
+    st.integers(0, 65535),
+    st.sampled_from([numbered.UDP, numbered.TCP]),
 )
 
 
@@ -62,6 +70,21 @@ def test_a_flow_says_what_it_was_made_of(drawn: list[tuple[tuple[str, str], Flow
         assert (source[number].tolist(), target[number].tolist()) == (packed(one), packed(other))
         assert (flows.sport[number], flows.dport[number], flows.protocol[number]) == flow[2:]
     assert len(flows) == len({(ends, flow) for ends, flow in drawn})
+
+
+def test_both_directions_are_one_conversation() -> None:
+    there = IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=7, dport=9) / Raw(b"x")
+    back = IP(src="10.0.0.2", dst="10.0.0.1") / UDP(sport=9, dport=7) / Raw(b"x")
+    others = (
+        IP(src="10.0.0.2", dst="10.0.0.1") / UDP(sport=7, dport=9) / Raw(b"x"),
+        IP(src="10.0.0.1", dst="10.0.0.2") / TCP(sport=7, dport=9),
+        IPv6(src="::10.0.0.1", dst="::10.0.0.2") / UDP(sport=7, dport=9) / Raw(b"x"),
+    )
+    rows = built(RAW, there, back, there, *others)
+    number = rows.flows.conversations()[rows.flow].tolist()
+    assert number[0] == number[1] == number[2]
+    assert len(set(number)) == 4
+    assert Flows().conversations().tolist() == []
 
 
 def test_esp_is_a_flow_without_ports() -> None:

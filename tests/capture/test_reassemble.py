@@ -3,10 +3,14 @@
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from scapy.layers.inet import IP, TCP, UDP
+from scapy.packet import Packet, Raw
 
-from imslab.capture.reassemble import Chunk, Direction
+from imslab.capture import index
+from imslab.capture.reassemble import Chunk, Direction, first_words, streams
+from tests.capture.frames import RAW, V4, capture
 
 TEXT = bytes(range(200))
 
@@ -77,6 +81,7 @@ def test_a_repeated_syn_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("first", [1, 2**31 - 100, 2**32 - 100], ids=["low", "half", "wrap"])
+@settings(deadline=None)
 @given(seed=st.integers(0, 2**32), size=st.integers(1, 40), copies=st.booleans())
 def test_any_order_gives_the_stream(first: int, seed: int, size: int, copies: bool) -> None:
     shuffle = random.Random(seed)
@@ -87,3 +92,45 @@ def test_any_order_gives_the_stream(first: int, seed: int, size: int, copies: bo
     assert b"".join(chunk.octets for chunk in found) == TEXT
     assert [chunk.fresh for chunk in found] == [True] + [False] * (len(found) - 1)
     assert [chunk.frame for chunk in found] == sorted(chunk.frame for chunk in found)
+
+
+def segment(seq: int, text: bytes, *, back: bool = False, port: int = 7, flags: str = "A") -> Packet:
+    ends = ("10.0.0.1", "10.0.0.2"), (port, 5060)
+    (src, dst), (sport, dport) = (ends[0][::-1], ends[1][::-1]) if back else ends
+    return IP(src=src, dst=dst) / TCP(sport=sport, dport=dport, seq=seq, flags=flags) / Raw(text)
+
+
+def read_streams(rows: list[int], *packets: Packet) -> dict[tuple[int, int], list[Chunk]]:
+    file = capture(RAW, *packets)
+    found = streams(file, index.build(file), rows)
+    return {(stream.source[1], stream.destination[1]): list(stream.chunks) for stream in found}
+
+
+def test_both_directions_of_the_conversations_that_are_asked_for() -> None:
+    found = read_streams(
+        [2],
+        segment(99, b"", flags="S"),
+        V4,
+        segment(100, b"hello"),
+        segment(1, b"other", port=8),
+        segment(50, b"hi", back=True),
+        segment(105, b"again"),
+    )
+    assert found == {
+        (7, 5060): [Chunk(3, b"hello", True), Chunk(6, b"again")],
+        (5060, 7): [Chunk(5, b"hi", True)],
+    }
+
+
+def test_a_datagram_between_the_same_ports_is_another_conversation() -> None:
+    udp = IP(src="10.0.0.1", dst="10.0.0.2") / UDP(sport=7, dport=5060) / Raw(b"datagram")
+    assert read_streams([1], udp, segment(1, b"x")) == {(7, 5060): [Chunk(2, b"x", True)]}
+
+
+def test_nothing_asked_nothing_read() -> None:
+    assert read_streams([], segment(1, b"x")) == {}
+
+
+def test_first_words_are_those_of_segments() -> None:
+    file = capture(RAW, V4, segment(1, b"abcdef"), segment(7, b"abc"))
+    assert first_words(file, index.build(file)).tolist() == [0, 0x61626364, 0]
