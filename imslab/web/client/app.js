@@ -30,7 +30,8 @@ function show() {
   set($("status-text"), text);
   set($("status-next"), next);
   $("pairing").hidden = client.state !== "notPaired";
-  set($("pairing-problem"), client.state === "notPaired" ? (client.about.error?.message ?? "") : "");
+  const problem = client.state === "notPaired" && client.about.error;
+  set($("pairing-problem"), problem ? `Not paired: ${problem.message}.` : "");
   $("login").hidden = can !== "login" && way().kind === "card";
   $("login").disabled = tone === "busy";
   if (way().kind !== "card") $("login").hidden = ["registered", "leaving"].includes(client.state);
