@@ -13,6 +13,7 @@ from imslab.data import profile_path
 from imslab.errors import CallFailed, Malformed, NetworkError
 from imslab.ims.call import CallState, Times
 from imslab.ims.scscf import Policy
+from imslab.net import call as call_module
 from imslab.net import media as media_module
 from imslab.net.core import Core
 from imslab.net.tap import Clock, Tap
@@ -26,7 +27,7 @@ HOSTS = {"alice": "127.0.9.11", "bob": "127.0.9.12"}
 BOB = "sip:bob@ims.mnc001.mcc001.3gppnetwork.org"
 ALICE = "sip:alice@ims.mnc001.mcc001.3gppnetwork.org"
 MIXES = [("UDP", "UDP"), ("TCP", "TCP"), ("WS", "WS"), ("UDP", "WS"), ("WS", "TCP"), ("TCP", "UDP")]
-SHORT = Times(session=2, least=1)  # seconds: a peer that is gone is noticed within two
+SHORT = Times(session=1, least=1)  # seconds: a peer that is gone is noticed within one
 
 
 class Described:
@@ -471,12 +472,13 @@ async def test_a_core_that_is_killed_while_it_rings(transport):
     assert media.log[-1] == "close"
 
 
-async def test_a_hang_up_that_nobody_hears():
+async def test_a_hang_up_that_nobody_hears(monkeypatch):
+    monkeypatch.setattr(call_module, "BYE_PATIENCE", 0.1)
     async with two() as (core, alice, bob):
         bob.on_call = answering(Described("bob"))
         call = await alice.call(BOB, Described("alice"))
         core.close()
-        async with asyncio.timeout(4):
+        async with asyncio.timeout(2):
             ending = await call.hang_up()
         assert ending.by == "us" and await call.hang_up() == ending
 
