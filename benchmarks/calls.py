@@ -165,14 +165,10 @@ def report(found: list[Round], remaining: int, tasks: int, transport: str) -> in
     down = statistics.median(one.torn_down for one in found)
     print(f"transport: {transport}; processors: {os.cpu_count()}; rounds: {len(found)}")
     slowest = max(one.slowest for one in found)
-    print(
-        f"set up        {calls / set_up:8.0f} calls/s, 27 messages each; the slowest was answered in {slowest:.2f} s"
-    )
+    print(f"set up        {calls / set_up:8.0f} calls/s; the slowest call was answered in {slowest:.2f} s")
     print(f"torn down     {calls / down:8.0f} calls/s")
     memory = found[0].resident / calls / 1024
-    print(
-        f"memory        {memory:8.0f} KiB a standing call, both ends and the core; {resident() >> 20} MiB in all"
-    )
+    print(f"memory        {memory:8.0f} KiB a standing call, both ends and the core")
     cpu = statistics.median(one.cpu for one in found)
     print(f"processor     {1000 * cpu / calls:8.1f} ms a call, both ends and the core, set up and torn down")
     print(f"left          {remaining} calls and INVITEs, {tasks} tasks")
