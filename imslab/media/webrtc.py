@@ -202,7 +202,8 @@ class WebRtcEndpoint(Endpoint):
     def _seen(self, frame: Any) -> None:
         if self.moments.first_picture is None:
             self.moments.first_picture = self.clock()
-        self.recorder.see(partial(frame.to_ndarray, format="rgb24"))
+        octets = sum(plane.buffer_size for plane in frame.planes)
+        self.recorder.see(partial(frame.to_ndarray, format="rgb24"), octets)
 
     # -- the end ----------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from imslab.media import WebRtcEndpoint
+from imslab.media import RtpEndpoint, WebRtcEndpoint
 
 ALICE, BOB = "127.0.9.11", "127.0.9.12"
 
@@ -68,11 +68,17 @@ async def answered_and_accepted(alice, bob):
 STEPS = [nothing, offered, answered, accepted, checking, handshaking, keyed, connected]
 
 
+PLAIN = [nothing, offered, answered, accepted, connected]
+ENDS = [(WebRtcEndpoint, step) for step in STEPS] + [(RtpEndpoint, step) for step in PLAIN]
+
+
 @pytest.mark.parametrize("together", [True, False], ids=["together", "one after the other"])
-@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.__name__)
-async def test_nothing_is_left_whenever_it_ends(step, together):
+@pytest.mark.parametrize(
+    ("kind", "step"), ENDS, ids=[f"{kind.__name__}-{step.__name__}" for kind, step in ENDS]
+)
+async def test_nothing_is_left_whenever_it_ends(kind, step, together):
     before = tasks(), sockets(), set(threading.enumerate())
-    alice, bob = WebRtcEndpoint("alice", ALICE), WebRtcEndpoint("bob", BOB)
+    alice, bob = kind("alice", ALICE), kind("bob", BOB)
     await step(alice, bob)
     if together:
         await asyncio.gather(alice.close(), bob.close())

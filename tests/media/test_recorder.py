@@ -1,6 +1,7 @@
 """The recorder keeps the end of what came, and counts all of it."""
 
 import io
+from functools import partial
 
 import numpy as np
 from PIL import Image
@@ -54,9 +55,16 @@ def test_only_the_last_pictures_are_kept_and_drawn_when_looked_at() -> None:
         return np.full((4, 6, 3), number, np.uint8)
 
     for number in range(3):
-        recorder.see(lambda number=number: picture(number))  # type: ignore[misc]
+        recorder.see(partial(picture, number), 72)
     assert (recorder.pictures, drawn) == (3, [])
     shades = [np.asarray(Image.open(io.BytesIO(octets)))[0, 0, 0] for octets in recorder.png()]
     assert shades == [1, 2] == drawn
     last = recorder.last()
     assert last is not None and last[0, 0, 0] == 2
+
+
+def test_large_pictures_are_fewer() -> None:
+    recorder = Recorder(octets=1000)
+    for size, kept in ((400, 1), (400, 2), (200, 3), (1, 3), (5000, 1), (10, 1)):
+        recorder.see(lambda: np.zeros((2, 2, 3), np.uint8), size)
+        assert len(recorder.png()) == kept

@@ -5,6 +5,7 @@ import subprocess
 from collections import Counter
 
 import pytest
+import uvloop
 
 from imslab.capture import index
 from imslab.errors import AuthenticationFailed
@@ -106,6 +107,20 @@ async def test_nothing_is_changed_for_other_connections(call):
         assert "_create_ssl_context" not in vars(dtls._RTCDtlsTransport__local_certificate)
         assert len(dtls._srtp_profiles) == 3
         await other.close()
+
+
+def test_it_is_watched_on_uvloop_too(call, recording):
+    async def one_call():
+        async with call(tap=recording.tap):
+            pass
+
+    uvloop.run(one_call())
+    assert {kind(octets) for _, _, octets in datagrams(recording.capture)} == {
+        "STUN",
+        "DTLS",
+        "SRTP",
+        "SRTCP",
+    }
 
 
 @pytest.mark.component("tshark")
