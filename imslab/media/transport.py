@@ -72,9 +72,14 @@ class Watched:
         self.ice.on("statechange", on_state)
 
     @property
+    def keyed(self) -> bool:
+        """Whether the handshake is done and the peer is who its SDP says; still true after the end."""
+        return self.dtls.state in ("connected", "closed") and self.dtls._rx_srtp is not None
+
+    @property
     def keying(self) -> Keying | None:
         """The keys of the handshake, once it is done."""
-        if self.dtls.state not in ("connected", "closed") or self.dtls._rx_srtp is None:
+        if not self.keyed:
             return None
         ssl = self.dtls._ssl
         return Keying(

@@ -98,7 +98,7 @@ class WebRtcEndpoint(Endpoint):
         """Whether keys are there, and a first packet where the peer is to send any."""
         directions = [t.currentDirection for t in self._peer.getTransceivers()]
         comes = any(direction in ("sendrecv", "recvonly") for direction in directions)
-        return self.keying is not None and (self.moments.first_packet is not None or not comes)
+        return self._transport.keyed and (self.moments.first_packet is not None or not comes)
 
     @property
     def progress(self) -> str:
