@@ -17,6 +17,7 @@ FLOORS = {
     "imslab.capture": 4,
     "imslab.net": 3, "imslab.media": 3, "imslab.web": 3, "imslab.kamailio": 3, "imslab.uicc.pcsc": 3,
     "imslab.uicc.vpcd": 3,
+    "imslab.srtp.parallel": 3,
     "imslab.ims": 2,
     "imslab.aka": 1, "imslab.sip": 1, "imslab.uicc": 1, "imslab.srtp": 1, "imslab.ipsec": 1,
     "imslab.errors": 0, "imslab.octets": 0, "imslab.data": 0,

@@ -4,7 +4,7 @@ Spec: RFC 3711, section 3.2.1 (its parameters) and 4.3.1 (kdr: new session keys 
 RFC 4568, section 6.3 (what SDP may say about them).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TypedDict
 
 from imslab.errors import Malformed
@@ -71,6 +71,9 @@ class Context:
             raise Malformed(f"an MKI of {len(self.mki)} octets", expected=f"at most {LONGEST_MKI}")
         if self.unauthenticated_srtp and self.is_gcm:
             raise Malformed("AES-GCM always authenticates (RFC 7714, section 12)")
+
+    def __reduce__(self) -> tuple[type["Context"], tuple[object, ...]]:
+        return type(self), tuple(getattr(self, one.name) for one in fields(self) if one.init)  # no ciphers
 
     @property
     def is_gcm(self) -> bool:

@@ -32,6 +32,11 @@ class ReplayWindow:
         self.highest: int | None = None
         self._seen = 0  # bit n: the index highest - n was accepted
 
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and vars(self) == vars(other)
+
+    __hash__ = None  # type: ignore[assignment]  # it moves on
+
     @property
     def recent(self) -> list[int]:
         """The accepted indices that the window remembers, from the lowest."""

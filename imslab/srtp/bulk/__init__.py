@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from imslab.srtp.bulk.opener import Opener
-from imslab.srtp.bulk.order import Reason, decide
+from imslab.srtp.bulk.order import Open, Reason, decide
 from imslab.srtp.bulk.packets import Packets, as_octets
 from imslab.srtp.bulk.rows import Booleans, Integers, Octets
 from imslab.srtp.candidate import ROCS, Candidate
@@ -93,21 +93,30 @@ class Receiver:
 
     def unprotect(self, octets: object, start: ArrayLike, length: ArrayLike) -> Opened:
         """Open the next packets; see the function ``unprotect``."""
-        packets = Packets.read(self.context, as_octets(octets), start, length, self.rtcp)
+        packets = self._read(octets, start, length)
         opener = Opener(self.context, packets, rtcp=self.rtcp, decrypt=self.decrypt)
         reason, index = packets.reason.copy(), np.full(len(packets.reason), -1, np.int64)
         for which in packets.streams():
-            reason[which], index[which] = self._decide(packets, which, opener)
+            reason[which], index[which] = self._decide(packets, which, opener.open)
         opened = np.where((reason == Reason.OPENED) & self.decrypt, packets.body, 0)
         return Opened(reason, index, packets.ssrc, opener.octets, opener.place, opened)
 
-    def _decide(self, packets: Packets, which: Integers, opener: Opener) -> tuple[Integers, Integers]:
+    def assume(self, octets: object, start: ArrayLike, length: ArrayLike) -> None:
+        """Go on as if each of the next packets were authentic, without looking: to guess a later state."""
+        packets = self._read(octets, start, length)
+        for which in packets.streams():
+            self._decide(packets, which, lambda part, _: np.ones(len(part), np.bool_))
+
+    def _read(self, octets: object, start: ArrayLike, length: ArrayLike) -> Packets:
+        return Packets.read(self.context, as_octets(octets), start, length, self.rtcp)
+
+    def _decide(self, packets: Packets, which: Integers, open_: Open) -> tuple[Integers, Integers]:
         """Return reason and index of the packets of one SSRC."""
         ssrc = int(packets.ssrc[which[0]])
         state = self.states.get(ssrc) or self._first_state(ssrc)
 
         def opens(part: Integers, under: Integers) -> Booleans:
-            return opener.open(which[part], under)
+            return open_(which[part], under)
 
         decided = decide(packets.number[which], state, opens)
         if state.highest is not None:  # what opened nothing leaves no state

@@ -49,7 +49,7 @@ class Packets:
     @classmethod
     def read(cls, context: Context, octets: Octets, start: ArrayLike, length: ArrayLike, rtcp: bool) -> Self:
         """Read all headers; raise Malformed when ``start`` and ``length`` lead out of ``octets``."""
-        starts, lengths = _places(octets, start, length)
+        starts, lengths = check_places(octets, start, length)
         return (cls._read_srtcp if rtcp else cls._read_srtp)(context, octets, starts, lengths)
 
     @classmethod
@@ -120,7 +120,8 @@ def as_octets(buffer: object) -> Octets:
     return np.frombuffer(buffer, np.uint8)  # type: ignore[call-overload,no-any-return]
 
 
-def _places(octets: Octets, start: ArrayLike, length: ArrayLike) -> tuple[Integers, Integers]:
+def check_places(octets: Octets, start: ArrayLike, length: ArrayLike) -> tuple[Integers, Integers]:
+    """Return start and length as arrays, or raise Malformed when they lead out of ``octets``."""
     starts, lengths = np.asarray(start, np.int64), np.asarray(length, np.int64)
     if starts.ndim != 1 or starts.shape != lengths.shape:
         raise Malformed("start and length must be flat arrays of the same size")
