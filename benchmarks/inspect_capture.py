@@ -1,10 +1,10 @@
 """`imslab inspect --json` on a large capture beside tshark, with tcpdump as the floor; whole processes.
 
-Run: ``python benchmarks/inspect_capture.py [PACKETS] [--rounds N] [--keep FILE]``; 500,000 packets unless told.
-The capture is made here: calls of G.711, 50 streams in all, 1 % of their packets lost, and SIP among them (the
-calls, and OPTIONS as keep-alive every ten seconds). tshark counts with ``-z rtp,streams`` and ``-z sip,stat``,
-in one run and in two. What is counted has to be the same, or the benchmark fails. Memory is the most that was
-resident. Processor time stands beside the time by the clock, for a machine that does other things too.
+Run: ``python benchmarks/inspect_capture.py [PACKETS] [--rounds N] [--keep FILE]``; 500,000 packets unless
+told. The capture is made here: calls of G.711, 50 streams in all, 1 % of their packets lost, and SIP among
+them (the calls, and OPTIONS as keep-alive every ten seconds). tshark counts with ``-z rtp,streams`` and
+``-z sip,stat``, in one run and in two. What is counted has to be the same, or the benchmark fails. Memory is
+the most that was resident. Processor time stands beside the time by the clock, for a machine that is busy.
 """
 
 import argparse
@@ -120,7 +120,7 @@ def templates() -> NDArray[np.uint8]:
 
 
 def media(first: int, kept: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """Return the times and the records of the RTP packets of TICKS ticks from ``first`` on that were ``kept``."""
+    """Return the times and the records of the RTP packets, from tick ``first`` on, that were ``kept``."""
     tick, stream = np.nonzero(kept)
     at = 100_000 + (first + tick) * TICK + stream * (TICK // (2 * CALLS))
     records = templates()[stream]
