@@ -44,11 +44,13 @@ class Interner:
         else:
             known = np.zeros(len(values), np.bool_)
         if not known.all():
-            self._learn(np.unique(values[~known]))
+            self._learn(np.sort(values[~known]))
             place = np.searchsorted(self._sorted, values)
         return self._number[place] if len(values) else np.zeros(0, np.int64)
 
     def _learn(self, new: Words) -> None:
+        # (np.unique would do, but loads numpy.ma for it)
+        new = new[np.append(True, new[1:] != new[:-1])]
         at = np.searchsorted(self._sorted, new)
         numbers = np.arange(len(self.values), len(self.values) + len(new))
         self._sorted = np.insert(self._sorted, at, new)
