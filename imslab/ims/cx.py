@@ -5,7 +5,7 @@ Spec: 3GPP TS 29.228 (Cx procedures), TS 29.229 (names and values of the AVPs).
 are, so that the whole core runs in one thread without a socket.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 from imslab.aka import AuthenticationVector
@@ -13,6 +13,7 @@ from imslab.aka import AuthenticationVector
 # SIP-Authentication-Scheme towards the HSS: the version of the digest is a matter between the
 # S-CSCF and the UE, so this name stays v1 also for AKAv2 (TS 29.229, 6.3.9).
 SCHEME = "Digest-AKAv1-MD5"
+PASSWORD_SCHEME = "SIP Digest"  # noqa: S105 -- the name of a scheme (TS 29.229, 6.3.9)
 HSS_SELECTED = "Unknown"  # the scheme of an S-CSCF that leaves the choice to the HSS (TS 29.228, 6.3)
 
 
@@ -71,11 +72,15 @@ class MultimediaAuthRequest:
 
 @dataclass(frozen=True, slots=True)
 class MultimediaAuthAnswer:
-    """MAA: one authentication vector, and the digest algorithms that this subscriber may use."""
+    """MAA: one authentication vector, and the digest algorithms that this subscriber may use.
+
+    ``ha1``  for the scheme SIP Digest, in place of a vector: H(username ":" realm ":" password), in hex
+    """
 
     result: Result
     vector: AuthenticationVector | None = None
     algorithms: tuple[str, ...] = ()
+    ha1: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

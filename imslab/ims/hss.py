@@ -74,6 +74,7 @@ class Hss:
         self._lasts = path != ":memory:"
         self._cache: dict[str, Subscriber] = {}
         self._owners: dict[str, str] = {}
+        self._ha1: dict[str, str] = {}
         try:
             self._db = sqlite3.connect(path, isolation_level=None)
             # WAL: a commit is one append, and the file is whole after a kill.
@@ -182,6 +183,16 @@ class Hss:
         self._owners[impu] = row[0]
         return str(row[0])
 
+    def set_ha1(self, impi: str, ha1: str) -> None:
+        """Let a subscriber log in by SIP Digest too, with the password behind ``ha1`` (32 hex digits).
+
+        It lasts as long as this object. "" takes it away.
+        """
+        if ha1:
+            self._ha1[impi] = ha1
+        else:
+            self._ha1.pop(impi, None)
+
     def forget_sqn(self, impi: str) -> None:
         """Set the subscriber's sequence number back to nothing, as a restored backup does.
 
@@ -237,6 +248,8 @@ class Hss:
         subscriber = self.subscriber(request.impi)
         if subscriber is None:
             return cx.MultimediaAuthAnswer(cx.Result.USER_UNKNOWN)
+        if request.scheme == cx.PASSWORD_SCHEME and request.impi in self._ha1:
+            return cx.MultimediaAuthAnswer(cx.Result.SUCCESS, ha1=self._ha1[request.impi])
         if not _is_aka(request.scheme):
             return cx.MultimediaAuthAnswer(cx.Result.AUTH_SCHEME_NOT_SUPPORTED)
         if request.authorization:

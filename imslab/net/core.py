@@ -6,11 +6,13 @@ stay in memory, and are written into the trace as if they had crossed a wire.
 
 import ssl
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from imslab.ims import Address, Hss, Pcscf, Scscf
 from imslab.ims import cx as cx_values
 from imslab.ims.node import Event, RandomSource
 from imslab.ims.scscf import Policy
+from imslab.ims.webrtc_access import EnhancedPcscf, Vouch, WebScscf
 from imslab.net.drive import Driver
 from imslab.net.randomness import Randomness
 from imslab.net.stream import StreamWire, TcpConnection
@@ -31,6 +33,8 @@ class Core:
     ``policy``    what the S-CSCF offers and allows
     ``database``  an SQLite file for the subscribers, or ":memory:"
     ``origins``   web origins that may open a WebSocket
+    ``vouch``     opens the other ways of TS 33.203, annex X: it says whose a token of the web server is, and
+                  subscribers with a password may log in with it; None: IMS AKA alone
     ``tls``       the WebSocket is within TLS (wss); the trace shows what is inside
     """
 
@@ -50,6 +54,7 @@ class Core:
         tap: Tap | None = None,
         on_event: Callable[[Event], None] | None = None,
         tls: ssl.SSLContext | None = None,
+        vouch: Vouch | None = None,
     ) -> None:
         self.clock = clock or Clock()
         self.tap = tap
@@ -57,7 +62,7 @@ class Core:
         self._ports = (port, websocket_port)
         self._scscf_address = Address(scscf, SIP_PORT)
         self._policy, self._origins, self._random = policy, origins, random or Randomness()
-        self._on_event, self._tls = on_event, tls
+        self._on_event, self._tls, self._vouch = on_event, tls, vouch
         self.hss = Hss(database, random=self._random)
         self.addresses: dict[str, Address] = {}
         self._driver: Driver | None = None
@@ -79,10 +84,7 @@ class Core:
             tcp.close()
             raise
         self.addresses = {"UDP": udp.address, "TCP": tcp.address, "WS": websocket.address}
-        pcscf = Pcscf(
-            udp.address, self._scscf_address, self.domain, random=self._random, origins=self._origins
-        )
-        scscf = Scscf(self._scscf_address, self.domain, self._ask, random=self._random, policy=self._policy)
+        pcscf, scscf = self._nodes(udp.address)
         driver.add(pcscf, scscf)
         udp.serve(pcscf)
         tcp.serve(pcscf, "TCP")
@@ -100,6 +102,16 @@ class Core:
             self._driver.close()
             self._driver = None
         self.hss.close()
+
+    def _nodes(self, address: Address) -> tuple[Pcscf, Scscf]:
+        common: dict[str, Any] = {"random": self._random}
+        towards = (address, self._scscf_address, self.domain)
+        serving = (self._scscf_address, self.domain, self._ask)
+        if self._vouch is None:
+            pcscf = Pcscf(*towards, origins=self._origins, **common)
+            return pcscf, Scscf(*serving, policy=self._policy, **common)
+        pcscf = EnhancedPcscf(*towards, origins=self._origins, vouch=self._vouch, **common)
+        return pcscf, WebScscf(*serving, policy=self._policy, **common)
 
     def _ask(self, request: cx_values.Request, now: float) -> cx_values.Answer:
         asked = self.clock() if self.tap is not None else 0.0

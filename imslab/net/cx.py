@@ -14,6 +14,7 @@ from imslab.aka import AuthenticationVector, digest
 from imslab.errors import Malformed
 from imslab.ims.cx import (
     HSS_SELECTED,
+    PASSWORD_SCHEME,
     SCHEME,
     Answer,
     Assignment,
@@ -54,6 +55,7 @@ _IDENTITY = re.compile(r"<Identity>([^<>]{1,1000})</Identity>")
 # AVP codes of TS 29.229, table 6.3.1
 _VISITED, _IMPU, _SERVER, _USER_DATA, _ITEM_COUNT = 600, 601, 602, 606, 607
 _SCHEME, _CHALLENGE, _AUTHORIZATION, _ITEM, _ITEM_NUMBER = 608, 609, 610, 612, 613
+_DIGEST, _REALM_AVP, _QOP, _ALGORITHM, _HA1 = 635, 104, 110, 111, 121  # SIP Digest: RFC 4590's within 635
 _ASSIGNMENT, _REASON, _REASON_CODE, _REASON_INFO, _HAS_DATA, _CK, _IK = 614, 615, 616, 617, 624, 625, 626
 
 # These stand in an Experimental-Result, with the vendor (TS 29.229, 6.2); the others in a Result-Code.
@@ -169,6 +171,9 @@ def _answered(answer: Answer, request: Request, peers: Peers, session: str) -> t
     if isinstance(answer, MultimediaAuthAnswer):
         asked = request.scheme if isinstance(request, MultimediaAuthRequest) else SCHEME
         scheme = SCHEME if asked == HSS_SELECTED else asked
+        if answer.ha1:
+            password = _password(answer.ha1, peers.realm)
+            return MAR, [*avps, *present([(_IMPU, request.impu)]), *password]
         return MAR, [*avps, *present([(_IMPU, request.impu)]), *_vector(answer.vector, scheme)]
     assert isinstance(answer, ServerAssignmentAnswer)
     data = [(_USER_DATA, _subscription(request.impi or "", answer.impus))] if answer.impus else []
@@ -260,7 +265,9 @@ def _read_maa(avps: Avps, code: int | None) -> Answer | None:
     result, item = _known(code), avps.group(_ITEM)
     if result is None:
         return None
-    challenge = item.octets(_CHALLENGE)
+    challenge, ha1 = item.octets(_CHALLENGE), item.group(_DIGEST).text(_HA1)
+    if ha1:
+        return MultimediaAuthAnswer(result, ha1=ha1)
     if result is not Result.SUCCESS or not challenge:
         return MultimediaAuthAnswer(result)
     if len(challenge) != 32:
@@ -339,6 +346,13 @@ def _vector(vector: AuthenticationVector | None, scheme: str) -> list[Pair]:
         (_CK, vector.ck),
         (_IK, vector.ik),
     ]
+    return [(_ITEM_COUNT, 1), (_ITEM, item)]
+
+
+def _password(ha1: str, realm: str) -> list[Pair]:
+    """Return the AVPs of SIP Digest (TS 29.229, 6.3.36)."""
+    known = [(_REALM_AVP, realm), (_ALGORITHM, "MD5"), (_QOP, "auth"), (_HA1, ha1)]
+    item = [(_ITEM_NUMBER, 1), (_SCHEME, PASSWORD_SCHEME), (_DIGEST, known)]
     return [(_ITEM_COUNT, 1), (_ITEM, item)]
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from imslab.aka import AuthenticationVector
 from imslab.errors import Malformed
 from imslab.ims.cx import (
+    PASSWORD_SCHEME,
     Answer,
     Assignment,
     LocationInfoAnswer,
@@ -39,6 +40,10 @@ PAIRS: list[tuple[Request, Answer]] = [
     (UAR, UserAuthorizationAnswer(Result.AUTHORIZATION_REJECTED)),
     (MAR, MultimediaAuthAnswer(Result.SUCCESS, VECTOR)),
     (MultimediaAuthRequest(IMPU, IMPI, SERVER, bytes(30)), MultimediaAuthAnswer(Result.USER_UNKNOWN)),
+    (
+        MultimediaAuthRequest(IMPU, IMPI, SERVER, scheme=PASSWORD_SCHEME),
+        MultimediaAuthAnswer(Result.SUCCESS, ha1="939e7578ed9e3c518a452acee763bce9"),
+    ),
     (SAR, ServerAssignmentAnswer(Result.SUCCESS, (IMPU, "tel:+1<&>"))),
     (SAR, ServerAssignmentAnswer(Result.UNABLE_TO_COMPLY)),
     (LIR, LocationInfoAnswer(Result.SUCCESS, SERVER)),

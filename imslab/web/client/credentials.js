@@ -118,8 +118,9 @@ export class PasswordCredentials {
     this.mustBeChallenged = false;
   }
 
+  // Without Authorization: so the network asks for a password, and not the card (TS 33.203, annex P.4).
   first() {
-    return nothingYet(this.profile);
+    return null;
   }
 
   answer(challenge, request) {

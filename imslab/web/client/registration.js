@@ -112,7 +112,7 @@ export class Registration extends EventTarget {
       ["Call-ID", this.callId],
       ["CSeq", `${++this.number} REGISTER`],
       ["Contact", `<${this.contact}>;expires=${expires}`],
-      ["Authorization", authorization],
+      ...(authorization ? [["Authorization", authorization]] : []),
       ["Supported", "path"],
     ];
     return this.send(request("REGISTER", `sip:${this.profile.domain}`, headers));
