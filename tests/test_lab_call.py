@@ -6,6 +6,7 @@ import threading
 import pytest
 
 import imslab
+from imslab.data import path
 from imslab.errors import CallFailed, ImslabError, Malformed
 from imslab.media import pitch
 
@@ -149,3 +150,24 @@ async def test_two_calls_one_after_the_other_are_two(lab):
         await (await lab.bob.call(lab.alice, media="rtp")).hang_up()
     assert list(lab.capture.calls["state"]) == ["ended", "ended"]
     assert len(set(lab.capture.calls["call_id"])) == 2
+
+
+async def test_a_recorded_call_in_the_same_words():
+    lab = imslab.Lab(trace=path("traces", "webrtc-call.pcapng"))
+    call = await lab.alice.call(lab.bob)
+    assert call.record.state == "ended" and len(call.streams) == 4
+    assert (call.streams["decrypted"] == call.streams["packets"]).all()
+    assert call.picture("bob").data[:4] == b"\x89PNG" and call.sound("alice").data[:4] == b"RIFF"
+    order = ["ringing", "answered", "ICE connected", "DTLS done", "first packet"]
+    steps = dict(call.steps["alice"])
+    assert list(steps) == order and sorted(steps.values()) == list(steps.values())
+    assert "first packet" in call.timing()._repr_svg_()
+    assert {arrow.kind for arrow in call.record.arrows()} >= {"SIP", "Cx", "STUN", "DTLS", "RTP"}
+    assert await call.hang_up() is None
+    second = await lab.alice.call(lab.bob)
+    assert second.call_id != call.call_id
+    with pytest.raises(ImslabError, match="no call of bob"):
+        await lab.bob.call(lab.alice)
+    with pytest.raises(ImslabError, match="a recording sends no messages"):
+        await lab.alice.message(lab.bob, "hello")
+    lab.close()

@@ -97,7 +97,7 @@ def sound(index: Index, stream: "RtpStream") -> Sound:
     if stream.encrypted == "srtp" and not stream.decrypted:
         raise SrtpError("the stream is encrypted, and no key opened it: give a key log or the key (srtp=)")
     codec, decoder = _chosen(stream)
-    packets = _in_order(stream, codec)
+    packets = in_order(stream, codec)
     if not len(packets):
         raise Malformed("the stream has no packet with sound")
     decode = _opened(decoder.name, decoder.rate)
@@ -118,7 +118,7 @@ def _chosen(stream: "RtpStream") -> tuple[Codec, _Decoder]:
     return codec, decoder
 
 
-def _in_order(stream: "RtpStream", codec: Codec) -> RtpPackets:
+def in_order(stream: "RtpStream", codec: Codec) -> RtpPackets:
     """Return the packets of a codec by their sequence numbers, each once, those that can be read."""
     from imslab.capture.reception import extended
 

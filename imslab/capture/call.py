@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from imslab.capture.capture import Capture
+    from imslab.capture.cx import CxEvent
     from imslab.capture.streams import RtpStream
 
 
@@ -44,6 +45,16 @@ class Call:
         return tables.transactions(transactions.gather(self.messages), self._capture.start)
 
     @property
+    def cx(self) -> "list[CxEvent]":
+        """Who the S-CSCF or I-CSCF asked the HSS for meanwhile: LIR and LIA (TS 29.228, 6.1.4)."""
+        end = self.messages[-1].at if self.answered is None else self.answered
+        there = [event for event in self._capture.cx_events if self.began <= event.at <= end]
+        asked = {
+            e.message.session for e in there if e.message.name == "LIR" and e.message.impu == self.callee
+        }
+        return [event for event in there if event.message.session in asked]
+
+    @property
     def hops(self) -> "pd.DataFrame":
         """What each node on the way did to each message: frame, node, message, added, removed, changed."""
         from imslab.capture.hops import table
@@ -54,7 +65,7 @@ class Call:
         """Return what the ladder shows, in the order of time."""
         from imslab.capture.arrows import arrows
 
-        found = arrows(self.messages, (), (), self._capture.shared)
+        found = arrows(self.messages, (), self.cx, self._capture.shared)
         return sorted([*found, *self._capture.media_arrows(self.call_id)], key=lambda arrow: arrow.at)
 
     def ladder(self, **options: Any) -> Any:

@@ -266,6 +266,12 @@ class Capture(Tabulated):
         """Return a player for the sound of a stream (IPython Audio); raises as ``sound`` does."""
         return drawn("player", self.wav(which))
 
+    def picture(self, which: int = 0) -> bytes:
+        """Return the last picture of a stream (VP8) as PNG; raises as ``sound`` does."""
+        from imslab.capture import pictures
+
+        return pictures.last_picture(self._whole.index, self.stream(which))
+
     def where(self, frames: Iterable[int]) -> "Capture":
         """Return the part with these frames; Malformed for a frame that does not exist."""
         wanted = sorted({check_index(frame, len(self.file)) + 1 for frame in frames})
@@ -339,6 +345,11 @@ class Capture(Tabulated):
     def index(self) -> Index:
         """All datagrams and segments of the file, as columns."""
         return self._whole.index
+
+    @property
+    def whole(self) -> Whole:
+        """What was read from the file, of which this may be a part."""
+        return self._whole
 
     @cached_property
     def _whole(self) -> Whole:

@@ -66,19 +66,17 @@ class LabCall:
 
     @property
     def steps(self) -> dict[str, Steps]:
-        """Who -> (step, seconds since INVITE): ringing, answered, first packet, as the trace shows them."""
-        record = self.record
+        """Who -> (step, seconds since INVITE): ringing, answered, ICE, DTLS, first packet, by the trace."""
+        record, names = self.record, self._capture().names
+        hosts = [record.messages[0].source[0]]
+        hosts += [one.destination[0] for one in record.streams if one.destination[0] not in hosts]
+        signalling = {"ringing": record.rang, "answered": record.answered}
         found: dict[str, Steps] = {}
-        for stream in record.streams:
-            name = self._capture().names.get(stream.destination[0], stream.destination[0])
-            steps = found.setdefault(name, [("ringing", None), ("answered", None), ("first packet", None)])
-            earlier = steps[2][1]
-            at = stream.began - record.began
-            steps[2] = ("first packet", at if earlier is None else min(at, earlier))
-        first = self._capture().names.get(record.messages[0].source[0], record.messages[0].source[0])
-        mine = found.setdefault(first, [("ringing", None), ("answered", None), ("first packet", None)])
-        mine[0] = ("ringing", None if record.rang is None else record.rang - record.began)
-        mine[1] = ("answered", None if record.answered is None else record.answered - record.began)
+        for number, host in enumerate(dict.fromkeys(hosts)):
+            came = {**({} if number else signalling), **_media_steps(record, host)}
+            found[names.get(host, host)] = [
+                (step, at - record.began) for step, at in came.items() if at is not None
+            ]
         return found
 
     def ladder(self, **options: Any) -> "Picture":
@@ -98,15 +96,38 @@ class LabCall:
     def _sound(self, of: str) -> "Sound":
         from imslab.media.sound import Sound
 
-        for number, stream in enumerate(self._capture().rtp):
-            heard = self._capture().names.get(stream.destination[0]) == of
-            if heard and stream.call_id == self.call_id and stream.codec and stream.codec.kind == "audio":
-                return Sound.read(self._capture().wav(number))
-        raise ImslabError(f"the trace holds no sound that {of} heard in this call")
+        return Sound.read(self._capture().wav(self._stream_to(of, "audio")))
+
+    def picture(self, of: str) -> Any:
+        """Return what ``of`` ("alice" or "bob") saw last, to show in a notebook; ImslabError when nothing."""
+        return image(self._capture().picture(self._stream_to(of, "video")))
+
+    def _stream_to(self, of: str, kind: str) -> int:
+        """Return the number of the stream of ``kind`` that ``of`` received."""
+        capture = self._capture()
+        for number, stream in enumerate(capture.rtp):
+            mine = capture.names.get(stream.destination[0]) == of and stream.call_id == self.call_id
+            if mine and stream.codec and stream.codec.kind == kind:
+                return number
+        raise ImslabError(f"the trace holds no {kind} that {of} received in this call")
 
     async def hang_up(self) -> "Ending | None":
         """End the call; a recorded one has ended already."""
         return None
+
+
+def _media_steps(record: "Call", host: str) -> dict[str, float | None]:
+    """Return when the media of ``host`` came how far: an answer to STUN, the last DTLS flight, a packet."""
+    arrows = record.arrows()
+    packets = [one.began for one in record.streams if one.destination[0] == host]
+    first = min(packets, default=None)
+    stun = [a.at for a in arrows if a.kind == "STUN" and "Success" in a.label and a.destination == host]
+    keys = [a.at for a in arrows if a.kind == "DTLS" and "Finished" in a.label]
+    return {
+        "ICE connected": min(stun, default=None),
+        "DTLS done": max((at for at in keys if first is None or at <= first), default=None),
+        "first packet": first,
+    }
 
 
 class LiveCall(LabCall):
