@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
@@ -42,6 +43,9 @@ def demo(
     answer_only: Annotated[
         bool, typer.Option("--answer-only", help="The bridges answer challenges; pages see no RES, CK, IK.")
     ] = False,
+    passwords: Annotated[
+        bool, typer.Option("--passwords", help="Open the other two ways to log in: a password, a web token.")
+    ] = False,
     trace: Annotated[Path | None, typer.Option(help="Write everything to this pcapng file.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Do not print what happens.")] = False,
 ) -> int:
@@ -56,6 +60,7 @@ def demo(
             "reader": reader,
             "profile": None if profile is None else Profile.load(profile),
             "core": core,
+            "passwords": {name: token_urlsafe(6) for name in ("alice", "bob")} if passwords else None,
             "mode": "answer" if answer_only else "transmit",
             "on_event": None if quiet else _show,
         }
@@ -139,6 +144,8 @@ def _introduce(demo: "Demo") -> None:
     for name in demo.people:
         print(f"  {name}: {demo.page(name)}")
     print("Each holds a code that pairs the page with that subscriber's card; it is good once.")
+    for name, password in demo.passwords.items():
+        print(f"Password of {name}, in the settings of the page: {password}")
     if demo.certificate is not None:
         print("The certificate was made now, and your browser will ask: its SHA-256 fingerprint must be")
         print(f"  {demo.certificate.fingerprint.hex(':')}")

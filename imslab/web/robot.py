@@ -92,7 +92,12 @@ class Robot:
             on_call=self._answer,
             on_message=self._told,
         )
-        await self._terminal.register()
+        await self.register()
+
+    async def register(self) -> None:
+        """Register once more, at a core that has forgotten; raises what a registration raises."""
+        if self._terminal is not None:
+            await self._terminal.register()
 
     async def close(self) -> None:
         """Hang up, and close the socket."""

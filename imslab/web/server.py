@@ -8,35 +8,31 @@ has a card of its own, in a reader of its own, behind a bridge of its own.
 import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, BinaryIO
 
-from imslab.data import profile_path
 from imslab.errors import ImslabError, NetworkError
 from imslab.ims.node import Event, RandomSource
 from imslab.ims.scscf import Policy
+from imslab.ims.webrtc_access import ha1
 from imslab.net.core import Core
 from imslab.net.http import HttpServer
 from imslab.net.tap import Clock
 from imslab.net.trace import TraceWriter
-from imslab.uicc import Card, Exchange, IsimClient, Profile
-from imslab.uicc.access import lab_rules
-from imslab.uicc.ota import deliver
-from imslab.uicc.personalisation import ISIM_AID
+from imslab.uicc import Profile
 from imslab.web.audit import Entry
-from imslab.web.bridge import Bridge
+from imslab.web.authorisation import Authorisation
 from imslab.web.caller import TRANSMIT
 from imslab.web.certificate import Certificate, make
-from imslab.web.element import SecureElement
 from imslab.web.pages import Pages
-from imslab.web.pairing import Pairing
+from imslab.web.person import BROWSER, CARD, Person
 from imslab.web.robot import Robot
-from imslab.web.slot import ReaderSlot, Slot, SoftwareSlot
 from imslab.web.tap import DemoTap
 
 HOST, PORT = "127.0.0.1", 8080
 # The last octet of each node's address; a browser and its card have theirs in the trace only.
-_PCSCF, _SCSCF, _HSS, _BROWSER, _CARD = 21, 31, 41, 11, 111
+_PCSCF, _SCSCF, _HSS = 21, 31, 41
 _BLOCKS = 50  # networks side by side on one machine: 127.0.0.x, 127.0.1.x, ...
 _PROVENANCE = "imslab demo: live, pages of a browser, bridges to software cards, the embedded core"
 
@@ -67,6 +63,7 @@ class Demo:
     ``host``         where the page is served; beyond 127.0.0.1 a browser wants ``tls``
     ``mode``         what the bridges let a page do: "transmit" or "answer"
     ``robot``        the profile of a Python subscriber that answers every call; None for none
+    ``passwords``    for some subscribers a password: the other two ways of annex X are open to them
     ``trace``        a binary file that gets everything as pcapng; ``flush`` writes what is there
     ``on_code``      called with a subscriber's name and each pairing code of its bridge
     """
@@ -83,6 +80,7 @@ class Demo:
         tls: bool = False,
         mode: str = TRANSMIT,
         robot: str | None = "carol",
+        passwords: Mapping[str, str] | None = None,
         policy: Policy | None = None,
         random: RandomSource = os.urandom,
         clock: Clock | None = None,
@@ -92,12 +90,15 @@ class Demo:
     ) -> None:
         self.clock = clock or Clock()
         self.host, self.ports, self.mode = host, ports, mode
-        self._other_core, self._policy, self._random = core, policy, random
-        self._trace, self._on_code, self._on_event = trace, on_code, on_event
+        self._other_core, self._policy, self.random = core, policy, random
+        self._trace, self.on_code, self.on_event = trace, on_code, on_event
         self.certificate: Certificate | None = make([host, "localhost"]) if tls else None
         self.people = {name: Person(self, name, number) for number, name in enumerate(subscribers)}
         first = next(iter(self.people.values()))
         first.reader, first.profile = reader, profile or first.profile
+        self.passwords = dict(passwords or {})
+        accounts = {name: (word, self.people[name].profile.impi) for name, word in self.passwords.items()}
+        self.authorisation = Authorisation(accounts, random=random)
         self.block = 0
         self.tap: DemoTap | None = None
         self.core: Core | None = None
@@ -141,7 +142,8 @@ class Demo:
 
     async def _start(self) -> None:
         settings = {name: person.settings for name, person in self.people.items()}
-        pages = Pages(settings, connect=self._connect, hosts=self._hosts, health=self.health)
+        deeds = {f"POST /{name}/token": partial(self.authorisation.answer, name) for name in self.passwords}
+        pages = Pages(settings, connect=self._connect, hosts=self._hosts, health=self.health, deeds=deeds)
         tls = self.certificate.context() if self.certificate else None
         columns: dict[str, str] = {}
         if self._trace is not None:
@@ -161,16 +163,16 @@ class Demo:
 
     async def _start_robot(self, name: str) -> None:
         assert self.core is not None
-        last = _BROWSER + len(self.people)
+        last = BROWSER + len(self.people)
         self.robot = Robot(
             name,
             self.core.addresses["UDP"],
-            host=self._address(last),
-            card_host=self._address(last + _CARD - _BROWSER),
-            random=self._random,
+            host=self.address(last),
+            card_host=self.address(last + CARD - BROWSER),
+            random=self.random,
             clock=self.clock,
             tap=self.tap,
-            on_event=self._on_event,
+            on_event=self.on_event,
         )
         self.core.add([self.robot.profile])
         await self.robot.start()
@@ -190,17 +192,18 @@ class Demo:
         ports = self.core.addresses if self.core else {}
         core = Core(
             # A browser that was told to believe a certificate believes it for one host, and no other.
-            host=self.host if self.certificate else self._address(_PCSCF),
+            host=self.host if self.certificate else self.address(_PCSCF),
             port=ports["UDP"].port if ports else self.ports.sip,
             websocket_port=ports["WS"].port if ports else self.ports.websocket,
-            scscf=self._address(_SCSCF),
+            scscf=self.address(_SCSCF),
             policy=self._policy,
             origins=(self.origin,),
-            random=self._random,
+            random=self.random,
             clock=self.clock,
             tap=self.tap,
-            on_event=self._on_event,
+            on_event=self.on_event,
             tls=self.certificate.context() if self.certificate else None,
+            vouch=self.authorisation.vouch if self.passwords else None,
         )
         try:
             await core.start()
@@ -208,9 +211,14 @@ class Demo:
             core.close()
             raise
         core.add(person.profile for person in self.people.values())
+        for name, password in self.passwords.items():
+            profile = self.people[name].profile
+            core.hss.set_ha1(profile.impi, ha1(profile.impi, profile.domain, password))
         if self.robot is not None:
             core.add([self.robot.profile])
         self.core = core
+        if self.robot is not None:
+            await self.robot.register()
 
     async def stop_core(self) -> None:
         """Stop the embedded core, as a fault would; ``start_core`` brings it back with an empty memory."""
@@ -279,140 +287,18 @@ class Demo:
         port = self.web.address.port if self.web else 0
         return [f"{self.host}:{port}"]
 
-    def _address(self, last: int) -> str:
+    def address(self, last: int) -> str:
+        """Return the address with this last octet in the block that this demo has taken."""
         return f"127.0.{self.block}.{last}"
 
     def _name_columns(self) -> None:
         if self.tap is None:
             return
         names = {_PCSCF: "p-cscf", _SCSCF: "s-cscf", _HSS: "hss"}
-        addresses = {self._address(last): name for last, name in names.items()} | {self.host: "this machine"}
+        addresses = {self.address(last): name for last, name in names.items()} | {self.host: "this machine"}
         if self.robot is not None:
             addresses |= {self.robot.host: self.robot.name, self.robot.card_host: f"{self.robot.name}'s card"}
         for person in self.people.values():
             addresses |= {person.host: person.name, person.card_host: f"{person.name}'s card"}
         for address, name in addresses.items():
             self.tap.writer.name(address, name)
-
-
-class Person:
-    """One subscriber of the demo: a profile, a card in a slot, and the bridge to it."""
-
-    def __init__(self, demo: Demo, name: str, position: int) -> None:
-        self.name, self._demo, self._position = name, demo, position
-        self.reader: str | None = None
-        self.profile = Profile.load(profile_path(name))
-        self._pairing = Pairing(random=demo._random)
-        self.slot: Slot
-        self.bridge: Bridge
-
-    @property
-    def is_software(self) -> bool:
-        """Whether the card is a software card."""
-        return self.reader is None
-
-    @property
-    def host(self) -> str:
-        """The address that this subscriber's browser has in the trace."""
-        return self._demo._address(_BROWSER + self._position)
-
-    @property
-    def card_host(self) -> str:
-        """The address that the card has in the trace."""
-        return self._demo._address(_CARD + self._position)
-
-    @property
-    def number(self) -> str:
-        """The telephone number, or else the address."""
-        tel = [impu for impu in self.profile.impu if impu.startswith("tel:")]
-        return tel[0].removeprefix("tel:") if tel else self.profile.impu[0]
-
-    async def start(self, port: int) -> None:
-        """Put the card in, and start the bridge."""
-        rules = lab_rules(ISIM_AID, self._demo.origin)
-        if self.reader is None:
-            # The operator of this lab issues cards that know the address of its page.
-            self.slot = SoftwareSlot(
-                f"{self.name}'s reader", Card(replace(self.profile, access=rules), protocol="T=0")
-            )
-        else:
-            self.slot = ReaderSlot(None if self.reader == "auto" else self.reader)
-        element = SecureElement(
-            self.slot,
-            clock=self._demo.clock,
-            rules=rules,  # a card in a reader may have none of its own
-            on_exchange=self._said,
-            on_reset=self._reset,
-        )
-        self.element = element
-        await self.start_bridge(port)
-
-    async def start_bridge(self, port: int) -> None:
-        """Start the bridge; one that is started again knows the pages that it was paired with."""
-        self.bridge = Bridge(
-            [self.element],
-            [self._demo.origin],
-            port=port,
-            mode=self._demo.mode,
-            pairing=self._pairing,
-            clock=self._demo.clock,
-            random=self._demo._random,
-            on_code=self._code,
-            on_entry=self._demo._on_event,
-        )
-        await self.bridge.start()
-
-    async def close(self) -> None:
-        """Stop the bridge."""
-        if hasattr(self, "bridge"):
-            await self.bridge.close()
-
-    async def ota(self, packet: bytes) -> bytes:
-        """Carry a sealed command packet to the card, then tell the pages to read it again (REFRESH).
-
-        Returns the response packet, b"" when none came. Raises what the card raises.
-        """
-        answer = await self.element.run(lambda link: deliver(link, packet))
-        await self.bridge.refresh(self.element.name)
-        return answer
-
-    async def provision(self, **changes: Any) -> None:
-        """Tell the HSS what has changed in this subscription: ``impu=("sip:...", ...)``; SQN goes on.
-
-        Raises Malformed for what a profile cannot hold.
-        """
-        self.profile = replace(self.profile, **changes)
-        if self._demo.core is not None:
-            self._demo.core.hss.add(self.profile)
-
-    async def read(self) -> Any:
-        """Return what the card says now."""
-        return await self.element.run(lambda link: IsimClient(link).read_profile())
-
-    def settings(self) -> Mapping[str, Any]:
-        """Return what this subscriber's page must know."""
-        return {
-            "name": self.name,
-            "title": f"{self.name}'s phone",
-            "sip": f"{self._demo.sip}/{self.name}",
-            "bridge": self.bridge.url,
-            "contacts": self._demo.contacts(self.name),
-        }
-
-    def card_state(self) -> str:
-        """Say whether the card is there."""
-        there = all(reader["present"] for reader in self.bridge.readers())
-        kind = "software card" if self.is_software else "card in a reader"
-        return kind if there else f"{kind}: taken out"
-
-    def _code(self, code: str) -> None:
-        if self._demo._on_code is not None:
-            self._demo._on_code(self.name, code)
-
-    def _said(self, exchange: Exchange) -> None:
-        if self._demo.tap is not None:
-            self._demo.tap.card(self.host, self.card_host, exchange)
-
-    def _reset(self, atr: bytes) -> None:
-        if self._demo.tap is not None:
-            self._demo.tap.reset(self.host, self.card_host, atr)

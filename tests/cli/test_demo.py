@@ -56,13 +56,14 @@ def test_it_prints_two_addresses_serves_them_and_stops(tmp_path, with_signal):
 
 
 def test_quiet_and_tls():
-    process = start("--quiet", "--tls", "--answer-only")
+    process = start("--quiet", "--tls", "--answer-only", "--passwords")
     try:
         lines = "".join(read_until(process, "Ctrl-C stops."))
     finally:
         out, err = stop(process)
     assert (process.returncode, out, err) == (0, "", "")
     assert "  alice: https://127.0.0.1:" in lines
+    assert len(re.findall(r"Password of (alice|bob), .*: [\w-]{8}\n", lines)) == 2
     assert re.search(r"fingerprint must be\n  (?:[0-9a-f]{2}:){31}[0-9a-f]{2}\n", lines)
 
 

@@ -49,6 +49,7 @@ function set(element, words) {
 }
 
 const way = () => ({ kind: document.querySelector("[name=way]:checked").value, password: $("password").value });
+$("ways").hidden = settings.ways.length < 2;
 
 client.addEventListener("changed", show);
 client.addEventListener("notice", ({ detail }) => {
@@ -67,7 +68,7 @@ $("allow-v1").onchange = () => (client.allowV1 = $("allow-v1").checked);
 for (const radio of document.querySelectorAll("[name=way]")) {
   radio.onchange = () => {
     $("secret").hidden = radio.value === "card";
-    $("secret-name").textContent = radio.value === "token" ? "Token" : "Password";
+    $("secret-name").textContent = radio.value === "token" ? "Password of the web server" : "Password";
     show();
   };
 }

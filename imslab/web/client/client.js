@@ -125,10 +125,11 @@ export class Client extends EventTarget {
     if (["connecting", "registering", "resynchronising", "registered", "leaving"].includes(this.state)) return;
     if (way.kind === "card" && !this.isim) return;
     performance.mark("login-clicked");
+    this.way = way.kind;
     this.become("connecting");
     try {
       const profile = this.profile ?? this.settings.profile;
-      await this.phone.login(profile, this.credentials(profile, way));
+      await this.phone.login(profile, await this.credentials(profile, way));
     } catch (error) {
       this.failed(error);
     }
@@ -145,13 +146,20 @@ export class Client extends EventTarget {
     else this.start();
   }
 
-  credentials(profile, { kind, password, token }) {
+  async credentials(profile, { kind, password }) {
     if (kind === "password") return new PasswordCredentials(profile, password);
-    if (kind === "token") return new TokenCredentials(profile, token);
+    if (kind === "token") return new TokenCredentials(profile, await this.askToken(password));
     const watch = (octets) => this.aka(octets);
     const options = { allowV1: this.allowV1, watch };
     if (this.mode === "answer") return new BridgeCredentials(profile, () => this.session, options);
     return new CardCredentials(profile, () => this.isim, options);
+  }
+
+  // Web credentials (TS 24.371, A.3.2): the web server knows the user, and gives the page a token.
+  async askToken(password) {
+    const answer = await fetch(`/${this.settings.name}/token`, { method: "POST", body: JSON.stringify({ password }) });
+    if (answer.ok) return (await answer.json()).token;
+    throw Object.assign(new Error(`the web server says: ${(await answer.text()).trim()}`), { name: "Refused" });
   }
 
   aka(octets) {
@@ -167,7 +175,8 @@ export class Client extends EventTarget {
     } else if (registration.state === "registered") {
       this.recovering = false;
       performance.mark("registered");
-      this.become("registered", { until: registration.until, how: registration.algorithm });
+      const how = registration.algorithm ?? "a token of the web server";
+      this.become("registered", { until: registration.until, how });
     } else if (registration.state === "failed") {
       this.failed(registration.failure);
     }
@@ -188,7 +197,7 @@ export class Client extends EventTarget {
     this.recovering = false;
     this.phone.drop();
     if (state === "notPaired") this.become("notPaired", error.name === "NotPaired" ? {} : { error });
-    else if (state) this.become(state, { error });
+    else if (state) this.become(state, { error, way: this.way });
     else if (CARD_ERRORS.includes(error.name)) this.become("cardError", { error });
     else this.become("noNetwork", { error });
   }

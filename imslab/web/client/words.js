@@ -81,11 +81,11 @@ export const STATES = {
     next: "If you know that your network has nothing newer, allow AKAv1 in the settings.",
     can: "login",
   }),
-  refused: ({ error }) => ({
+  refused: ({ error, way = "card" }) => ({
     tone: "bad",
     title: "The network refuses",
     text: `${error.message[0].toUpperCase()}${error.message.slice(1)}.`,
-    next: "The network does not know this card, or not its key.",
+    next: way === "card" ? "The network does not know this card, or not its key." : "Is the password right?",
     can: "login",
   }),
   noNetwork: ({ retrying }) => ({
