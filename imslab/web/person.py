@@ -31,7 +31,7 @@ class Person:
         self.name, self._demo, self._position = name, demo, position
         self.reader: str | None = None
         self.profile = Profile.load(profile_path(name))
-        self._pairing = Pairing(random=demo._random)
+        self._pairing = Pairing(random=demo.random)
         self.slot: Slot
         self.bridge: Bridge
 
