@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 
-from imslab.capture import sip
+from imslab.capture import esp, sip
 from imslab.capture.columns import Column
 from imslab.capture.esp_sa import Row
 from imslab.capture.file import CaptureFile
@@ -90,6 +91,17 @@ class EspFlow:
         return len(self.frames)
 
 
+class ClearText(NamedTuple):
+    """What one ESP packet held; ``next_header``: 17 UDP, 6 TCP, 4 and 41 a whole IP packet."""
+
+    frame: int
+    source: str
+    destination: str
+    spi: int
+    next_header: int
+    payload: bytes
+
+
 class Opening:
     """Opens what can be opened. ``told`` gives the keyring that knows the challenges of an index."""
 
@@ -107,29 +119,62 @@ class Opening:
 
     def flows(self, frames: frozenset[int] | None = None) -> list[EspFlow]:
         """Return the associations that were seen, in the order of their first packets."""
-        esp = self.index.esp
+        packets = self.index.esp
         found = []
         for flow, places in _flows(self.index):
-            kept = [p for p in places.tolist() if frames is None or int(esp.frame[p]) in frames]
+            kept = [p for p in places.tolist() if frames is None or int(packets.frame[p]) in frames]
             if kept:
                 found.append(self._flow(flow, kept))
         return sorted(found, key=lambda one: one.frames[0])
 
     def _flow(self, flow: Flow, places: list[int]) -> EspFlow:
-        esp, used = self.index.esp, self._used.get(flow, [])
-        opened = int(esp.opened[places].sum())
+        packets, used = self.index.esp, self._used.get(flow, [])
+        opened = int(packets.opened[places].sum())
         last = used[-1] if used else None
         return EspFlow(
             *flow,
-            tuple(esp.frame[places].tolist()),
+            tuple(packets.frame[places].tolist()),
             opened,
-            sum(int(esp.start[place]) in self._proved for place in places),
+            sum(int(packets.start[place]) in self._proved for place in places),
             last.association.encryption if last else "null" if opened else "",
             last.association.integrity if last else "",
             last.source if last else "",
         )
 
+    def clear(self) -> Iterator[ClearText]:
+        """Yield what was in each opened packet, in the order of flows."""
+        in_clear = self._in_clear()
+        for flow, places in _flows(self.index):
+            for place in places.tolist():
+                frame, start = int(self.index.esp.frame[place]), int(self.index.esp.start[place])
+                octets = self._octets(place)
+                opened = (candidate.open(octets) for candidate in self._used.get(flow, ()))
+                packet = next((one for one in opened if one is not None), None)
+                if packet is not None:
+                    yield ClearText(frame, *flow, packet.next_header, packet.payload)
+                elif start in in_clear:
+                    yield ClearText(frame, *flow, *in_clear[start])
+
+    def rows(self) -> list[Row]:
+        """Return the keys that opened something, as rows of Wireshark's table."""
+        return [
+            Row(source, destination, f"0x{spi:08x}", sa.encryption, sa.encryption_key, sa.integrity,
+                sa.integrity_key, candidate.unchecked or None)
+            for (source, destination, spi), used in self._used.items()
+            for candidate in used
+            for sa in (candidate.association,)
+        ]  # fmt: skip
+
     # -- how ---------------------------------------------------------------------------------------
+
+    def _in_clear(self) -> dict[int, tuple[int, bytes]]:
+        """Return, by position, next header and payload of packets that are read without any key."""
+        packets, inner = esp.in_clear(self.index.data, self.index.esp)
+        columns = (packets.start[packets.opened], inner.protocol, inner.at, inner.end)
+        return {
+            start: (protocol, self.index.data[at:end])
+            for start, protocol, at, end in zip(*(column.tolist() for column in columns), strict=True)
+        }
 
     def _round(self) -> bool:
         """Open what this round's keys open; tell whether something new came to light."""

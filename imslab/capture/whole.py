@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from imslab.capture.ipsec import Opening
     from imslab.capture.media_keys import MediaKeys, SrtpKey
     from imslab.capture.unlock import Keyring
+    from imslab.srtp.keylog import KeyLog
 
 _GSMTAP = 4729  # the UDP port of APDUs
 _HTTP = tuple(int.from_bytes(word) for word in (b"GET ", b"POST", b"PUT ", b"HEAD", b"HTTP"))
@@ -105,25 +106,32 @@ class Whole:
     @cached_property
     def rtcp(self) -> list[Report]:
         """The RTCP packets; those that a key opens, in clear."""
-        rows = rtcp.rows(self.index)
-        opened = self._opener.rtcp(rows) if self.srtp_keys else {}
-        return rtcp.read(self.file, self.index, rows, opened)
+        return rtcp.read(self.file, self.index, rtcp.rows(self.index), self.rtcp_in_clear)
+
+    @cached_property
+    def rtcp_in_clear(self) -> dict[int, bytes]:
+        """By row of the index, what a key found in SRTCP."""
+        return self._opener.rtcp(rtcp.rows(self.index)) if self.srtp_keys else {}
 
     @cached_property
     def srtp_keys(self) -> "list[SrtpKey]":
         """The keys that may open SRTP: those given, those of DTLS, those of SDP."""
         found = list(self.media_keys.given) if self.media_keys else []
-        if self.dtls:
-            from imslab.capture.media_keys import with_secrets
-
-            secrets = with_secrets(self.media_keys, self.file.secrets)
-            self.warnings += secrets.warnings
-            found += [key for session in self.dtls for key in session.keys(secrets)]
+        found += [key for session in self.dtls for key in session.keys(self.key_log)]
         if any(one.get("crypto") is not None for a in self.announcements.all for one in a.media):
             from imslab.capture import sdes
 
             found += sdes.keys(self.announcements, self.warnings)
         return found
+
+    @cached_property
+    def key_log(self) -> "KeyLog":
+        """The secrets of DTLS connections that were given, and those that stand in the file."""
+        from imslab.capture.media_keys import with_secrets
+
+        secrets = with_secrets(self.media_keys, self.file.secrets)
+        self.warnings += secrets.warnings
+        return secrets
 
     @cached_property
     def dtls(self) -> "list[DtlsSession]":

@@ -8,7 +8,7 @@ pandas: a program waits.
 import json as json_format
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -47,6 +47,13 @@ def inspect(
         Texts, typer.Option(help="PROFILE:base64 of an SRTP key and salt, or @file; may stand several times")
     ] = None,
     esp_sa: Annotated[Text, typer.Option(help="Wireshark's table of IPsec associations (esp_sa)")] = None,
+    export_wireshark: Annotated[
+        Text, typer.Option(metavar="DIR", help="write a folder with which Wireshark opens the capture")
+    ] = None,
+    decrypted: Annotated[
+        Text, typer.Option(metavar="FILE", help="write a pcapng in which ESP and SRTP are open")
+    ] = None,
+    wav: Annotated[Text, typer.Option(metavar="DIR", help="write the sound of each stream")] = None,
     json: Annotated[
         bool, typer.Option("--json", help="print JSON (data/schema/inspect.schema.json)")
     ] = False,
@@ -69,6 +76,8 @@ def inspect(
         srtp=[key for one in srtp or _words("SRTP") if (key := from_file("srtp", one))],
     )
     _read(capture, slow=file == STDIN or _size(file) >= _SLOW)
+    for line in _exported(capture, export_wireshark, decrypted, wav):
+        print(line, file=sys.stderr)
     found = report(capture)
     if json:
         print(json_format.dumps(found, indent=2))
@@ -76,6 +85,21 @@ def inspect(
     from imslab.cli.summary import show
 
     show(found)
+
+
+def _exported(capture: "Capture", folder: Text, decrypted: Text, wav: Text) -> Iterator[str]:
+    """Write what was asked for; yield a line on each."""
+    from imslab.capture import export
+
+    if folder is not None:
+        files = export.wireshark(capture, folder)
+        yield f"{len(files)} files in {folder}: README.txt says how; they hold keys, keep them to yourself"
+    if decrypted is not None:
+        yield f"{export.decrypted(capture, decrypted)} frames are in clear in {decrypted}"
+    if wav is not None:
+        sounds, silent = export.wav(capture, wav)
+        yield f"{len(sounds)} sounds in {wav}"
+        yield from silent
 
 
 def _read(capture: "Capture", *, slow: bool) -> None:

@@ -57,8 +57,13 @@ def tcp_packet(
 
 def esp_packet(source: str, destination: str, octets: bytes) -> bytes:
     """Return one IP packet that holds an ESP packet, which has no ports (RFC 4303, 3.1)."""
+    return ip_packet(ESP, source, destination, octets)
+
+
+def ip_packet(protocol: int, source: str, destination: str, octets: bytes) -> bytes:
+    """Return one IP packet that holds ``octets`` of a protocol; raises as ``udp_packet`` does."""
     src, dst = _both(source, destination)
-    return _ip_header(ESP, src, dst, _fitting(len(octets), src)) + octets
+    return _ip_header(protocol, src, dst, _fitting(len(octets), src)) + octets
 
 
 @lru_cache(maxsize=1024)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imslab.errors import Malformed
-from imslab.net.packet import Flags, checksum, esp_packet, packed_address, tcp_packet, udp_packet
+from imslab.net.packet import Flags, checksum, esp_packet, ip_packet, packed_address, tcp_packet, udp_packet
 
 V4 = ("127.0.0.2", 5060), ("127.0.0.3", 5061)
 V6 = ("::1", 5060), ("2001:db8::2", 5061)
@@ -67,6 +67,13 @@ def test_esp_is_what_scapy_builds(ends: tuple[str, str]) -> None:
     assert len(esp_packet("127.0.0.2", "127.0.0.3", bytes(65_515))) == 65_535
     with pytest.raises(Malformed, match="65516 octets do not fit"):
         esp_packet("127.0.0.2", "127.0.0.3", bytes(65_516))
+
+
+def test_any_protocol_is_what_scapy_builds() -> None:
+    from scapy.layers.inet import ICMP, IP
+
+    built = IP(src="127.0.0.2", dst="127.0.0.3", id=0, flags="DF") / ICMP() / b"ping"
+    assert ip_packet(1, "127.0.0.2", "127.0.0.3", bytes(built)[20:]) == bytes(built)
 
 
 def test_a_udp_checksum_of_zero_is_written_as_all_ones() -> None:
