@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from imslab.capture.file import CaptureFile
-from imslab.capture.index import UDP, Index
+from imslab.capture.index import UDP, Column, Index
 from imslab.capture.reassemble import Chunk, Endpoint, Stream, first_words, streams
 from imslab.errors import Malformed
 from imslab.sip import Message, StreamFramer, datagram
@@ -31,6 +31,7 @@ _WORDS = tuple(
     for word in (b"SIP/", b"REGI", b"INVI", b"CANC", b"OPTI", b"SUBS", b"NOTI", b"MESS", b"PUBL", b"REFE")
 )
 _OPENING = int.from_bytes(b"GET ")
+_SIPS, _TLS_HANDSHAKE = 5061, 0x1603
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +62,24 @@ def read(
     unreadable = [] if unreadable is None else unreadable
     found = list(_datagrams(capture, index, warnings, unreadable))
     words = first_words(capture, index)
+    _say_what_is_closed(index, words, warnings)
     rows = np.flatnonzero(np.isin(words, _WORDS)).tolist()
     rows += [int(row) for row in np.flatnonzero(words == _OPENING) if _opens_websocket(index, int(row))]
     for stream in streams(capture, index, rows):
         found += _messages(capture, stream, warnings, unreadable)
     return sorted(found, key=lambda event: event.frame)
+
+
+def _say_what_is_closed(index: Index, words: Column, warnings: list[str]) -> None:
+    """Warn of SIP over TLS (RFC 3261, 26.2.1; port 5061), which nothing here opens."""
+    at_port = (index.flows.sport == _SIPS) | (index.flows.dport == _SIPS)
+    rows = np.flatnonzero(at_port[index.flow] & (words >> 16 == _TLS_HANDSHAKE))
+    if len(rows):
+        connections = len(np.unique(index.flow[rows]))
+        warnings.append(
+            f"frame {int(index.frame[rows[0]])}: SIP over TLS (port {_SIPS}) was seen in {connections} "
+            "directions and stays closed: TLS is not opened here"
+        )
 
 
 def looks_like_sip(octets: bytes) -> bool:

@@ -158,3 +158,31 @@ def test_a_broken_websocket_frame_is_a_warning(wire: Wire) -> None:
     wire.trace.tcp(2.0, A, B, b"\xff\xff\xff\xff")
     assert wire.read() == []
     assert wire.warnings[0].startswith("frame 6: ws stream")
+
+
+def test_sip_over_tls_is_said_to_be_closed() -> None:
+    from imslab.capture import open_capture
+    from tests.capture.frames import RAW, pcap
+
+    def segment(sport: int, dport: int, octets: bytes) -> bytes:
+        from imslab.net.packet import Flags, tcp_packet
+
+        return tcp_packet(("10.0.0.1", sport), ("10.0.0.2", dport), octets, seq=1, ack=1, flags=Flags.ACK)
+
+    hello = b"\x16\x03\x01\0\5hello"
+    closed = open_capture(
+        pcap(RAW, segment(4000, 443, hello), segment(4000, 5061, hello), segment(5061, 4000, hello))
+    )
+    (warning,) = closed.warnings
+    assert warning.startswith("frame 2: SIP over TLS (port 5061) was seen in 2 directions and stays closed")
+    assert open_capture(pcap(RAW, segment(4000, 5061, b"REGISTER"))).warnings == []
+
+
+def test_what_gives_no_message_at_all_is_told_apart() -> None:
+    from imslab.capture import open_capture
+    from tests.capture.media_trace import PEER, UE, invite, trace
+
+    broken = b"INVITE sip:b SIP/2.0\r\n" + b"\xff\xfe: x\r\n" * 3
+    capture = open_capture(trace([(0.0, UE, PEER, invite()), (1.0, UE, PEER, broken)]))
+    assert len(capture.sip) + len(capture.unreadable_sip) == 2
+    assert capture.where([1]).unreadable_sip == []
