@@ -1,13 +1,15 @@
 """`imslab inspect --json` on a large capture beside tshark, with tcpdump as the floor; whole processes.
 
-Run: ``python benchmarks/inspect_capture.py [PACKETS] [--rounds N] [--keep FILE]``; 500,000 packets unless
+Run: ``python benchmarks/inspect_capture.py [PACKETS] [--rounds N] [--keep FOLDER]``; 500,000 packets unless
 told. The capture is made here: calls of G.711, 50 streams in all, 1 % of their packets lost, and SIP among
 them (the calls, and OPTIONS as keep-alive every ten seconds). tshark counts with ``-z rtp,streams`` and
-``-z sip,stat``, in one run and in two. What is counted has to be the same, or the benchmark fails. Memory is
-the most that was resident. Processor time stands beside the time by the clock, for a machine that is busy.
+``-z sip,stat``, in one run and in two. What is counted has to be the same, or the benchmark fails. Then
+the same with SRTP, its keys in the session descriptions: imslab opens it, tshark cannot. Memory is the most
+that was resident. Processor time stands beside the time by the clock, for a machine that is busy.
 """
 
 import argparse
+import base64
 import json
 import os
 import re
@@ -32,7 +34,9 @@ OCTETS = 160  # of G.711 in a packet
 START = 1_700_000_000
 ETHERNET = bytes.fromhex("0200000000020200000000010800")
 UE, PEER, PROXY = "10.1.{}.1", "10.2.{}.1", "10.0.0.10"
-SDP = "v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\nm=audio {1} RTP/AVP 8\r\n"
+SDP = "v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\nm=audio {1} RTP/{2} 8\r\n"
+CRYPTO = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{}\r\n"
+TAG = 10  # octets that SRTP puts behind a packet
 KEEP_ALIVE = 0.002  # of all packets: every phone is asked every ten seconds
 
 
@@ -84,10 +88,22 @@ def message(start: str, call: str, cseq: str, body: str = "") -> bytes:
     return ("\r\n".join(rows) + "\r\n\r\n" + body).encode()
 
 
-def dialogue(call: int, end: int) -> Iterator[Sip]:
+def key(stream: int) -> bytes:
+    """Return the master key and salt of a stream, 30 octets."""
+    return bytes([stream]) * 30
+
+
+def description(host: str, port: int, stream: int, sealed: bool) -> str:
+    """Return the SDP of the end that sends ``stream``."""
+    crypto = CRYPTO.format(base64.b64encode(key(stream)).decode()) if sealed else ""
+    return SDP.format(host, port, "SAVP" if sealed else "AVP") + crypto
+
+
+def dialogue(call: int, end: int, sealed: bool) -> Iterator[Sip]:
     """Yield the messages of one call, from the INVITE to the answer to its BYE."""
     ue, peer, name, begin = UE.format(call), PEER.format(call), f"call{call}", call * 1000
-    offer, answer = SDP.format(ue, 10_000), SDP.format(peer, 20_000)
+    offer = description(ue, 10_000, 2 * call, sealed)
+    answer = description(peer, 20_000, 2 * call + 1, sealed)
     yield Sip(begin, ue, peer, message(f"INVITE sip:bob@{peer} SIP/2.0", name, "1 INVITE", offer))
     yield Sip(begin + 100, peer, ue, message("SIP/2.0 100 Trying", name, "1 INVITE"))
     yield Sip(begin + 200, peer, ue, message("SIP/2.0 180 Ringing", name, "1 INVITE"))
@@ -108,22 +124,24 @@ def keep_alive(count: int, end: int) -> Iterator[Sip]:
             yield Sip(at, ue, PROXY, message("SIP/2.0 200 OK", name, "1 OPTIONS"))
 
 
-def templates() -> NDArray[np.uint8]:
-    """Return one pcap record with an RTP packet for each stream."""
+def templates(tag: int) -> NDArray[np.uint8]:
+    """Return one pcap record with an RTP packet for each stream, with room for a tag behind it."""
     rows = []
     for call in range(CALLS):
         ends = (UE.format(call), 10_000), (PEER.format(call), 20_000)
         for (source, sport), (target, dport) in (ends, ends[::-1]):
-            rtp = struct.pack("!BBHII", 0x80, 8, 0, 0, 0x5000_0000 + len(rows)) + bytes([0xD5]) * OCTETS
+            rtp = struct.pack("!BBHII", 0x80, 8, 0, 0, 0x5000_0000 + len(rows)) + bytes([0xD5]) * (
+                OCTETS + tag
+            )
             rows.append(record(0, packet(source, target, sport, dport, rtp)))
     return np.frombuffer(b"".join(rows), np.uint8).reshape(2 * CALLS, -1)
 
 
-def media(first: int, kept: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+def media(first: int, kept: NDArray[np.bool_], tag: int = 0) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
     """Return the times and the records of the RTP packets, from tick ``first`` on, that were ``kept``."""
     tick, stream = np.nonzero(kept)
     at = 100_000 + (first + tick) * TICK + stream * (TICK // (2 * CALLS))
-    records = templates()[stream]
+    records = templates(tag)[stream]
     for place, order, values in (
         (0, "<u4", START + at // 10**6), (4, "<u4", at % 10**6),
         (60, ">u2", (first + tick) % 2**16), (62, ">u4", (first + tick) * OCTETS % 2**32),
@@ -133,20 +151,45 @@ def media(first: int, kept: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArr
     return at, records
 
 
-def make(path: Path, packets: int) -> None:
-    """Write a capture of so many packets."""
+class Seal:
+    """Protects the RTP packets of all streams with libsrtp."""
+
+    def __init__(self) -> None:
+        import pylibsrtp
+
+        # A policy takes the octets without copying them.
+        self._keys = [key(stream) for stream in range(2 * CALLS)]
+        self._sessions = [
+            pylibsrtp.Session(pylibsrtp.Policy(key=one, ssrc_type=pylibsrtp.Policy.SSRC_ANY_OUTBOUND))
+            for one in self._keys
+        ]
+
+    def __call__(self, records: NDArray[np.uint8]) -> None:
+        """Protect the packet in each record, in place."""
+        streams = records[:, 69].tolist()  # the last octet of the SSRC
+        for row, stream in enumerate(streams):
+            clear = records[row, 58:-TAG].tobytes()
+            records[row, 58:] = np.frombuffer(self._sessions[stream].protect(clear), np.uint8)
+
+
+def make(path: Path, packets: int, sealed: bool = False) -> None:
+    """Write a capture of so many packets, the media in clear or ``sealed`` with SRTP."""
+    seal, tag = (Seal(), TAG) if sealed else (None, 0)
     random = np.random.default_rng(1)
     ticks = int((packets * (1 - KEEP_ALIVE) - 7 * CALLS) / (2 * CALLS * (1 - LOSS)))
     kept = random.random((ticks, 2 * CALLS)) >= LOSS
     kept[0] = kept[-1] = True  # else the first and last packets are not known to be lost
     end = 200_000 + ticks * TICK
-    signalling = [each for call in range(CALLS) for each in dialogue(call, end + call * 1000)]
+    signalling = [each for call in range(CALLS) for each in dialogue(call, end + call * 1000, sealed)]
     signalling += keep_alive(packets - int(kept.sum()) - len(signalling), end)
     signalling.sort()
     with path.open("wb") as file:
         file.write(struct.pack("<IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
         for first in range(0, ticks, TICKS):
-            write(file, signalling, *media(first, kept[first : first + TICKS]))
+            at, records = media(first, kept[first : first + TICKS], tag)
+            if seal is not None:
+                seal(records)
+            write(file, signalling, at, records)
         write(file, signalling, np.array([2**62]), np.zeros((1, 0), np.uint8))
 
 
@@ -201,6 +244,11 @@ def ours(output: str) -> dict[str, Any]:
     return {"streams": streams, "requests": found["sip"]["requests"], "responses": found["sip"]["responses"]}
 
 
+def opened(output: str) -> int:
+    """Return how many packets imslab decrypted."""
+    return sum(stream["decrypted"] for stream in json.loads(output)["rtp"])
+
+
 def theirs(output: str) -> dict[str, Any]:
     """Return what tshark counted."""
     rows = re.findall(r"(0x[0-9A-F]{8}) +\S+ +(\d+) +(-?\d+) \(", output)
@@ -221,16 +269,18 @@ def said(name: str, one: Run, packets: int, than: Run | None = None) -> None:
     print(f"{name:40} {took} {one.memory / 1e6:6.0f} MB {ratio}")
 
 
-def compare(path: Path, packets: int, rounds: int) -> None:
+def compare(path: Path, packets: int, rounds: int, sealed: bool) -> None:
     """Print what each program takes, and fail where the counts differ."""
-    size = path.stat().st_size
-    print(f"{packets:,} packets, {size / 1e6:.0f} MB; the best of {rounds}; by the clock (of the processor)")
+    size, what = path.stat().st_size, "SRTP" if sealed else "RTP"
+    print(f"{packets:,} packets, {what}, {size / 1e6:.0f} MB; the best of {rounds}; by the clock (processor)")
     mine = best(rounds, sys.executable, "-m", "imslab", "inspect", "--json", str(path))
     said("imslab inspect --json", mine, packets)
     print(
         f"    resident {mine.memory / 1e6:.0f} MB of the {(2 * size + 200e6) / 1e6:.0f} MB that it may take"
     )
     counted = ours(mine.output)
+    if opened(mine.output) != sealed * sum(packets for packets, _ in counted["streams"].values()):
+        raise SystemExit(f"{opened(mine.output)} packets were decrypted")
     floor(path, packets, mine)
     if shutil.which("tshark") is None:
         print("tshark is not here: apt install tshark")
@@ -259,13 +309,14 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("packets", type=int, nargs="?", default=500_000)
     parser.add_argument("--rounds", type=int, default=2, help="how often each program runs; the best counts")
-    parser.add_argument("--keep", type=Path, help="write the capture here and leave it")
+    parser.add_argument("--keep", type=Path, help="a folder to write the captures to, and leave them")
     told = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        path = told.keep or Path(folder) / "large.pcap"
-        if not path.exists():
-            make(path, told.packets)
-        compare(path, told.packets, told.rounds)
+        for sealed in (False, True):
+            path = (told.keep or Path(folder)) / f"{'srtp' if sealed else 'rtp'}-{told.packets}.pcap"
+            if not path.exists():
+                make(path, told.packets, sealed)
+            compare(path, told.packets, told.rounds, sealed)
 
 
 if __name__ == "__main__":
