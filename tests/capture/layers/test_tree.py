@@ -20,7 +20,7 @@ from imslab.uicc.gsmtap import PORT, encode_atr
 A, B = ("127.0.0.2", 4000), ("127.0.0.3", 5000)
 REGISTER = b"REGISTER sip:a SIP/2.0\r\nContent-Length: 0\r\n\r\n"
 MEDIA = bytes(RTP(sequence=1, sourcesync=5) / b"media")
-TRACES = ["register-akav1", "register-akav2", "register-resync", "card-session", "gba-login", "ota-update"]
+TRACES = sorted(trace.stem for trace in path("traces").glob("*.pcapng"))
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +57,25 @@ def test_our_own_traces(name: str) -> None:
         octets = bytes(packet)
         packet.clear_cache()
         assert bytes(packet) == octets  # lengths and checksums too
+
+
+@pytest.mark.parametrize(("name", "kind"), [("webrtc-call", layers.SRTPGCM), ("sdes-call", layers.SRTP)])
+def test_the_media_of_our_own_calls(name: str, kind: type[layers.SRTP]) -> None:
+    """DTLS or SDP says which sockets speak SRTP, and how long its tag is."""
+    capture, packets = (
+        open_capture(path("traces", f"{name}.pcapng")),
+        rdpcap(str(path("traces", f"{name}.pcapng"))),
+    )
+    encrypted = {
+        int(capture.index.frame[row]) for stream in capture.rtp for row in stream.packets.row.tolist()
+    }
+    last = {n: packet.lastlayer() for n, packet in enumerate(packets, 1)}
+    shown = {n for n, layer in last.items() if isinstance(layer, layers.SRTP)}
+    assert shown == encrypted
+    assert kind in map(type, last.values())
+    if name == "webrtc-call":
+        hellos = [packet[layers.UseSRTP].profiles for packet in packets if layers.DTLSServerHello in packet]
+        assert hellos and all(len(profiles) == 1 for profiles in hellos)
 
 
 def test_the_same_rand_in_the_challenge_and_on_the_card() -> None:
