@@ -6,6 +6,7 @@ their order altogether; a description in the order of the RFC is written as it w
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 from imslab.errors import Malformed
@@ -13,6 +14,7 @@ from imslab.sip.syntax import number, to_octets, to_text
 
 _MOST_OCTETS = 262_144
 _MOST_LINES = 8_192
+_MOST_KEPT = 16_384  # octets of a description that is remembered
 _SECRET = frozenset(("crypto", "ice-pwd", "key-mgmt"))
 _DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 
@@ -158,26 +160,12 @@ class SessionDescription(_Attributed):
     media: tuple[Media, ...] = ()
 
     @classmethod
-    def parse(cls, body: bytes | str) -> Self:
-        """Read a description; CRLF or LF ends a line. Raise Malformed with the number of the line."""
-        head, *sections = _sections(_lines(body))
-        if head[:1] != [("v", "0")] or len(_every(head, "v")) > 1:
-            raise Malformed("not a session description", expected="v=0")
-        return cls(
-            origin=Origin.parse(_mandatory(head, "o")),
-            name=_mandatory(head, "s"),
-            title=_one(head, "i"),
-            uri=_one(head, "u"),
-            emails=_every(head, "e"),
-            phones=_every(head, "p"),
-            connection=_connection(head),
-            bandwidths=_every(head, "b"),
-            times=tuple(f"{letter}={value}" for letter, value in head if letter in "tr"),
-            zones=_one(head, "z"),
-            key=_one(head, "k"),
-            attributes=_attributes(head),
-            media=tuple(_media(section) for section in sections),
-        )
+    def parse(cls, body: bytes | str) -> "SessionDescription":
+        """Read a description; CRLF or LF ends a line. Raise Malformed with the number of the line.
+
+        The same octets, read again, are the same value: every node on the way of a call reads them.
+        """
+        return _kept(body) if len(body) <= _MOST_KEPT else _read(body)
 
     def __str__(self) -> str:
         return "".join(f"{line}\r\n" for line in self.lines())
@@ -209,6 +197,30 @@ class SessionDescription(_Attributed):
 
 
 _Line = tuple[str, str]  # the letter, the value
+
+
+def _read(body: bytes | str) -> SessionDescription:
+    head, *sections = _sections(_lines(body))
+    if head[:1] != [("v", "0")] or len(_every(head, "v")) > 1:
+        raise Malformed("not a session description", expected="v=0")
+    return SessionDescription(
+        origin=Origin.parse(_mandatory(head, "o")),
+        name=_mandatory(head, "s"),
+        title=_one(head, "i"),
+        uri=_one(head, "u"),
+        emails=_every(head, "e"),
+        phones=_every(head, "p"),
+        connection=_connection(head),
+        bandwidths=_every(head, "b"),
+        times=tuple(f"{letter}={value}" for letter, value in head if letter in "tr"),
+        zones=_one(head, "z"),
+        key=_one(head, "k"),
+        attributes=_attributes(head),
+        media=tuple(_media(section) for section in sections),
+    )
+
+
+_kept = lru_cache(maxsize=32)(_read)
 
 
 def _lines(body: bytes | str) -> list[_Line]:

@@ -47,6 +47,13 @@ def test_written_as_read() -> None:
     assert bytes(SessionDescription.parse(EXAMPLE.replace(b"\r\n", b"\n").removesuffix(b"\n"))) == EXAMPLE
 
 
+def test_what_is_read_again_is_the_same_value_and_what_is_large_is_not_kept() -> None:
+    assert SessionDescription.parse(EXAMPLE) is SessionDescription.parse(bytes(bytearray(EXAMPLE)))
+    large = EXAMPLE + b"a=x:" + b"y" * 16_384 + b"\r\n"
+    first, second = SessionDescription.parse(large), SessionDescription.parse(large)
+    assert first == second and first is not second
+
+
 def test_fields() -> None:
     sdp = SessionDescription.parse(EXAMPLE)
     assert sdp.origin == Origin("jdoe", "3724394400", "3724394405", "IN", "IP4", "198.51.100.1")
