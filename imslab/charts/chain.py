@@ -1,6 +1,6 @@
 """A chain of nodes: who stands beside whom, what they speak, and which two share a secret."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from imslab.charts.ladder import COLOURS
@@ -18,6 +18,7 @@ def chain(
     links: Sequence[tuple[str, str]],
     *,
     shared: tuple[str, str, str] | None = None,
+    also: Collection[str] = (),
     title: str = "",
     width: float = 9.0,
 ) -> Picture:
@@ -26,9 +27,10 @@ def chain(
     ``nodes``   (name, what it is in a few words; a new line is kept)
     ``links``   (kind, label) between each node and the next; the kinds are those of a ladder: APDU, SIP, Cx
     ``shared``  (name, name, text): these two know what the text says; a bracket joins them
+    ``also``    who knows it as well
 
     Raises Malformed when there are not 2 to 7 nodes, when the links do not fit between them, when a kind is
-    unknown, or when ``shared`` names a node that is not there.
+    unknown, or when ``shared`` or ``also`` names a node that is not there.
     """
     names = [name for name, _ in nodes]
     if not 2 <= len(nodes) <= 7 or len(links) != len(nodes) - 1:
@@ -37,14 +39,17 @@ def chain(
         raise Malformed(f"unknown kind of link {sorted(unknown)[0]!r}", expected=" or ".join(COLOURS))
     if shared is not None and not {*shared[:2]} <= {*names}:
         raise Malformed(f"{shared[0]!r} and {shared[1]!r} are not both in the chain")
+    if absent := [name for name in also if name not in names]:
+        raise Malformed(f"{absent[0]!r} is not in the chain")
     with style():
-        return _draw(nodes, links, shared, title, width)
+        return _draw(nodes, links, shared, {*also, *(shared or ())[:2]}, title, width)
 
 
 def _draw(
     nodes: Sequence[tuple[str, str]],
     links: Sequence[tuple[str, str]],
     shared: tuple[str, str, str] | None,
+    knowing: set[str],
     title: str,
     width: float,
 ) -> Picture:
@@ -59,7 +64,7 @@ def _draw(
     pitch = (width - 0.2 - _BOX) / (len(nodes) - 1)
     left = {name: 0.1 + pitch * number for number, (name, _) in enumerate(nodes)}
     for name, note in nodes:
-        _box(axes, left[name], top, name, note, knows=shared is not None and name in shared[:2])
+        _box(axes, left[name], top, name, note, knows=name in knowing)
     for (name, _), (kind, label) in zip(nodes, links, strict=False):
         _link(axes, left[name] + _BOX, left[name] + pitch, top + _TALL / 2, COLOURS[kind], label)
     if shared is not None:
