@@ -13,8 +13,9 @@ from typing import Any
 from imslab import Lab
 from imslab.aka import generate_vector
 from imslab.data import profile_path
-from imslab.errors import AkaError
-from imslab.lab import LiveCall
+from imslab.errors import AkaError, NetworkError
+from imslab.lab import LiveCall, Seeded
+from imslab.media import RtpEndpoint
 from imslab.uicc import Profile, apdu, exchange
 from imslab.uicc.files import isim
 from imslab.uicc.ota import TAR_ISIM, command_packet, isim_update, seal
@@ -78,6 +79,44 @@ async def sdes_call(lab: Lab) -> None:
     await lab.bob.message(lab.alice, "every proxy has read the keys of that call")
 
 
+class Mute(RtpEndpoint):
+    """An end that hears and says nothing, though its description promises to: as behind a firewall."""
+
+    @property
+    def _sends(self) -> bool:
+        return False
+
+
+def _mute_bob(name: str, host: str, **common: Any) -> RtpEndpoint:
+    return (Mute if name == "bob" else RtpEndpoint)(name, host, **common)
+
+
+async def faulty_network(lab: Lab) -> None:
+    """Record a network in which things are wrong; notebook 11 asks which.
+
+    The P-CSCF leaves ck and ik in the 401, and a UE takes the weakest algorithm; the random numbers of the
+    authentication centre stand still; a restored backup has forgotten SQN; a call shows its keys to every
+    proxy, and one end of it is mute.
+    """
+    await lab.start()
+    core: Any = lab.core
+    honest = core.pcscf._challenged
+    core.pcscf._challenged = lambda response, _: response
+    await lab.alice.register("AKAv1-MD5")
+    core.pcscf._challenged = honest
+    random, core.hss._random = core.hss._random, Seeded("stuck")
+    await lab.bob.register("AKAv2-MD5")
+    core.hss._random = Seeded("stuck")
+    await lab.bob.register("AKAv2-MD5")
+    core.hss._random = random
+    core.hss.forget_sqn(lab.bob.card.profile.impi)
+    await lab.bob.register("AKAv2-MD5")
+    try:
+        await lab.alice.call(lab.bob, media=_mute_bob)
+    except NetworkError:
+        return
+
+
 async def _talk(lab: Lab, **how: Any) -> None:
     call = await lab.alice.call(lab.bob, **how)
     assert isinstance(call, LiveCall)
@@ -100,6 +139,7 @@ async def ota_update(lab: Lab) -> None:
 
 TRACES: dict[str, Callable[[Lab], Awaitable[None]]] = {
     "card-session": card_session,
+    "faulty-network": faulty_network,
     "gba-login": gba_login,
     "ota-update": ota_update,
     "register-akav1": register_akav1,

@@ -10,7 +10,7 @@ every picture is drawn from that trace: what you see is what Wireshark will see.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -263,7 +263,7 @@ class Lab:
         self,
         caller: Subscriber,
         callee: "Subscriber | str",
-        media: str,
+        media: "str | Callable[..., Endpoint]",
         profiles: tuple[str, ...],
         answer: int | None,
         rings: float,
@@ -301,7 +301,11 @@ class Lab:
         return call
 
     def _endpoint(
-        self, network: "HomeNetwork", media: str, profiles: tuple[str, ...], name: str
+        self,
+        network: "HomeNetwork",
+        media: "str | Callable[..., Endpoint]",
+        profiles: tuple[str, ...],
+        name: str,
     ) -> "Endpoint":
         host, tap = network.hosts[name], network.tap
         return endpoint(media, profiles, name, host, tap=tap, clock=self.clock, random=self._random)

@@ -244,11 +244,19 @@ class LiveCall(LabCall):
 
 
 def endpoint(
-    media: str, profiles: Sequence[str], name: str, host: str, *, tap: "Tap", clock: "Clock", random: Any
+    media: "str | Callable[..., Endpoint]",
+    profiles: Sequence[str],
+    name: str,
+    host: str,
+    *,
+    tap: "Tap",
+    clock: "Clock",
+    random: Any,
 ) -> "Endpoint":
     """Make one end of the media.
 
-    ``media``     "webrtc" (sound and picture, DTLS-SRTP), "sdes" (sound, keys in SDP), "rtp" (sound in clear)
+    ``media``     "webrtc" (sound and picture, DTLS-SRTP), "sdes" (sound, keys in SDP), "rtp" (in clear), or
+                  what makes an end of another kind: called with name, host, tap, clock and random
     ``profiles``  SRTP profiles or crypto suites in the order of preference; () takes the usual ones
 
     Raises Malformed for another kind of media, and for a profile that is none.
@@ -257,6 +265,8 @@ def endpoint(
     from imslab.media.protection import SUITES
 
     common: dict[str, Any] = {"tap": tap, "clock": clock, "random": random}
+    if callable(media):
+        return media(name, host, **common)
     if media == "webrtc":
         return WebRtcEndpoint(name, host, profiles=profiles, **common)
     if media == "sdes":

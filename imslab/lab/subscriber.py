@@ -1,6 +1,6 @@
 """A person with a card: what alice and bob can be asked to do in a notebook."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from imslab.ims.indications import Text
     from imslab.lab import Lab
     from imslab.lab.call import LabCall
+    from imslab.media import Endpoint
     from imslab.net.gba import Browser
     from imslab.net.terminal import Terminal
 
@@ -48,7 +49,7 @@ class Subscriber:
         self,
         callee: "Subscriber | str",
         *,
-        media: str = "webrtc",
+        media: "str | Callable[..., Endpoint]" = "webrtc",
         profiles: Sequence[str] = (),
         answer: int | None = 200,
         rings: float = 0.0,
@@ -58,7 +59,8 @@ class Subscriber:
         Who has never registered is registered first; who has left stays away.
 
         ``callee``    a subscriber of this lab, or a SIP or tel URI
-        ``media``     "webrtc": sound and picture, DTLS-SRTP; "sdes": sound, keys in SDP; "rtp": in clear
+        ``media``     "webrtc": sound and picture, DTLS-SRTP; "sdes": sound, keys in SDP; "rtp": in clear; or
+                      what makes an end of another kind: called with name, host, tap, clock and random
         ``profiles``  SRTP profiles (or crypto suites) in the order of preference, of both ends
         ``answer``    what the callee does: 200 answers, 486 and the like refuse, None lets it ring
         ``rings``     seconds that it rings before that
