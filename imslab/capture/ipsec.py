@@ -28,9 +28,11 @@ from imslab.errors import EspError
 from imslab.ipsec import Packet, SecurityAssociation
 from imslab.ipsec.keys import encryption_key, integrity_key
 
+_ANY = "*"
 _ROUNDS = 4
 _SAMPLE = 3  # packets on which a candidate is tried
 _MOST_TRIALS = 100_000  # in one capture
+_MOST_FLOWS = 10_000  # that keys are tried on
 _MOST_KEYS = 8  # under which one flow is opened, one after the other: a new agreement may use an SPI again
 # Algorithms that a terminal and a P-CSCF may have agreed on, (alg, ealg), those with a check value.
 _ALGORITHMS = (
@@ -180,7 +182,7 @@ class Opening:
         """Open what this round's keys open; tell whether something new came to light."""
         candidates = _Candidates(self._file, self.index, self._keyring(self.index), self._table)
         inner: list[tuple[int, Packet]] = []
-        for flow, places in _flows(self.index):
+        for flow, places in _flows(self.index)[:_MOST_FLOWS]:
             inner += self._opened(flow, places, candidates)
         fresh = [(place, packet) for place, packet in inner if not self.index.esp.opened[place]]
         if fresh:
@@ -229,20 +231,24 @@ class _Candidates:
     """The keys that a round has, by flow."""
 
     def __init__(self, file: CaptureFile, index: Index, keyring: Keyring, table: Sequence[Row]) -> None:
-        self._file, self._index, self._keyring, self._table = file, index, keyring, table
+        self._file, self._index, self._keyring = file, index, keyring
+        self._rows: dict[str, list[Row]] = {}  # by SPI, those with a pattern under "*"
+        for row in table:
+            self._rows.setdefault(_ANY if _ANY in row.spi else row.spi, []).append(row)
 
     def of(self, flow: Flow) -> Iterator[Candidate]:
         """Yield candidates, the likely ones first."""
         source, destination, spi = flow
-        for row in self._table:
+        if not spi:
+            return  # of no association (RFC 4303, 2.1)
+        for row in (*self._rows.get(f"0x{spi:08x}", ()), *self._rows.get(_ANY, ())):
             if row.fits(source, destination, spi):
                 yield Candidate(row.association(spi), "esp_sa", row.unchecked or 0)
-        yield from self._agreed.get(flow, ())
-        yield from (
-            one for known, found in self._agreed.items() if known[2] == spi and known != flow for one in found
-        )
+        agreed = self._agreed.get(spi, ())
+        yield from (candidate for known, candidate in agreed if known == flow)
+        yield from (candidate for known, candidate in agreed if known != flow)  # a NAT changes addresses
         for ck, ik, told in self._pairs:
-            for alg, ealg in _ALGORITHMS if spi else ():
+            for alg, ealg in _ALGORITHMS:
                 both = ealg, encryption_key(ealg, ck, ik), alg, integrity_key(alg, ck, ik)
                 yield Candidate(SecurityAssociation(spi, *both), f"CK, IK ({told})")
 
@@ -252,13 +258,14 @@ class _Candidates:
         return gather(events, self._keyring)
 
     @cached_property
-    def _agreed(self) -> dict[Flow, list[Candidate]]:
-        found: dict[Flow, list[Candidate]] = {}
+    def _agreed(self) -> dict[int, list[tuple[Flow, Candidate]]]:
+        """What was agreed, by SPI."""
+        found: dict[int, list[tuple[Flow, Candidate]]] = {}
         for agreement in agreements(self._logins):
             for one in agreement.associations:
                 ends = (agreement.ue, agreement.pcscf) if one.from_ue else (agreement.pcscf, agreement.ue)
                 candidate = Candidate(one.sa, f"sec-agree ({agreement.source})")
-                found.setdefault((*ends, one.sa.spi), []).append(candidate)
+                found.setdefault(one.sa.spi, []).append(((*ends, one.sa.spi), candidate))
         return found
 
     @cached_property

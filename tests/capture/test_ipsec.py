@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from imslab.capture import esp_sa, open_capture, sip
+from imslab.capture import esp_sa, ipsec, open_capture, sip
 from imslab.capture.file import CaptureFile, read_file
 from imslab.capture.index import Index, Via, build
 from imslab.capture.ipsec import Opening
@@ -235,6 +235,29 @@ def test_a_table_that_cannot_be_read_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "octets").write_bytes(b"\xff\xfe")
     with pytest.raises(Malformed, match="it is no text"):
         open_capture(Gm().octets, esp_sa=str(tmp_path / "octets"))
+
+
+def test_a_flood_of_associations_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    gm = Gm().whole()
+    for spi in range(10, 30):
+        gm.trace.esp(gm.tick(), UE, PCSCF, spi.to_bytes(4) + bytes(80))
+    opening, events = opened(gm.octets, K)
+    assert len(events) == 4 and len(opening.flows()) == 22
+    monkeypatch.setattr(ipsec, "_MOST_FLOWS", 5)
+    opening, events = opened(gm.octets, K)
+    assert len(opening.flows()) == 22 and sum(flow.decrypted for flow in opening.flows()) < 2
+    monkeypatch.setattr(ipsec, "_MOST_FLOWS", 100)
+    monkeypatch.setattr(ipsec, "_MOST_TRIALS", 3)
+    opening, _ = opened(gm.octets, K)
+    assert sum(flow.decrypted for flow in opening.flows()) < 2
+
+
+def test_spi_0_is_of_no_association() -> None:
+    gm = Gm().whole()
+    gm.trace.esp(gm.tick(), UE, PCSCF, bytes(80))
+    table = f'"IPv4","*","*","*","AES-CBC [RFC3602]","{"k" * 16}","HMAC-SHA-1-96 [RFC2404]","{"i" * 20}"'
+    opening, _ = opened(gm.octets, K, table)
+    assert [(flow.spi, flow.decrypted) for flow in opening.flows()][-1] == (0, 0)
 
 
 def test_a_capture_without_esp() -> None:
