@@ -42,6 +42,9 @@ class Context:
     ``unencrypted_srtp``, ``unencrypted_srtcp``, ``unauthenticated_srtp``   as RFC 4568, 6.3, has them
     ``negotiated_e_bit``  refuse SRTCP whose E bit is not as negotiated
 
+    ``is_gcm``         the tag is a part of the ciphertext, before the MKI, and not behind it
+    ``encrypts``       SRTP's payload is encrypted;  ``encrypts_rtcp``: SRTCP is, and has the E bit
+
     Raises Malformed when an argument does not fit the profile.
     """
 
@@ -55,6 +58,10 @@ class Context:
     unencrypted_srtcp: bool = False
     unauthenticated_srtp: bool = False
     negotiated_e_bit: bool = False
+    # What follows from these:
+    is_gcm: bool = field(init=False, repr=False, compare=False)
+    encrypts: bool = field(init=False, repr=False, compare=False)
+    encrypts_rtcp: bool = field(init=False, repr=False, compare=False)
     _ciphers: dict[tuple[bool, int], CounterMode | Gcm] = field(
         init=False, repr=False, compare=False, default_factory=dict
     )
@@ -65,6 +72,10 @@ class Context:
         object.__setattr__(self, "master_key", key)
         object.__setattr__(self, "master_salt", salt)
         object.__setattr__(self, "mki", bytes(self.mki))
+        in_clear = self.profile.cipher is Cipher.NULL
+        object.__setattr__(self, "is_gcm", self.profile.cipher is Cipher.AES_GCM)
+        object.__setattr__(self, "encrypts", not (in_clear or self.unencrypted_srtp))
+        object.__setattr__(self, "encrypts_rtcp", not (in_clear or self.unencrypted_srtcp))
         check_kdr(self.kdr)
         check_window(self.window)
         if len(self.mki) > LONGEST_MKI:
@@ -74,21 +85,6 @@ class Context:
 
     def __reduce__(self) -> tuple[type["Context"], tuple[object, ...]]:
         return type(self), tuple(getattr(self, one.name) for one in fields(self) if one.init)  # no ciphers
-
-    @property
-    def is_gcm(self) -> bool:
-        """Tell whether the tag is a part of the ciphertext, before the MKI, and not behind it."""
-        return self.profile.cipher is Cipher.AES_GCM
-
-    @property
-    def encrypts(self) -> bool:
-        """Tell whether SRTP's payload is encrypted."""
-        return not (self.unencrypted_srtp or self.profile.cipher is Cipher.NULL)
-
-    @property
-    def encrypts_rtcp(self) -> bool:
-        """Tell whether SRTCP is encrypted: its E bit."""
-        return not (self.unencrypted_srtcp or self.profile.cipher is Cipher.NULL)
 
     def tag_length(self, rtcp: bool) -> int:
         """Return the octets of an authentication tag."""

@@ -6,8 +6,7 @@ Spec: RFC 3711, sections 3.1 (SRTP) and 3.4 (SRTCP); RFC 7714, sections 8.2 and 
     SRTCP   AES-CM   8 octets | rest | E, index | MKI | tag    GCM   8 octets | rest | tag | E, index | MKI
 """
 
-from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 from imslab.errors import Malformed, SrtpError
 from imslab.srtp import packet as rtp
@@ -15,8 +14,7 @@ from imslab.srtp.context import Context
 from imslab.srtp.keys import HIGHEST_SRTCP_INDEX
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
+class Sealed(NamedTuple):
     """One SRTP or SRTCP packet as it came.
 
     ``number``   SEQ, or SRTCP's index
