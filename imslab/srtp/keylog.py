@@ -5,6 +5,7 @@ names the connection (32 octets in hex), and a secret in hex; ``CLIENT_RANDOM`` 
 DTLS 1.2 and before, ``EXPORTER_SECRET`` what SRTP's keys come from in DTLS 1.3.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Self
@@ -19,9 +20,10 @@ _SECRET_LENGTHS = {MASTER_SECRET: (MASTER_SECRET_LENGTH,)}
 _OTHER_LENGTHS = (32, 48)  # a secret of TLS 1.3 is as long as its hash
 _OTHERS = frozenset(
     (EXPORTER_SECRET, "CLIENT_EARLY_TRAFFIC_SECRET", "EARLY_EXPORTER_MASTER_SECRET", "EARLY_EXPORTER_SECRET",
-     "CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET", "CLIENT_TRAFFIC_SECRET_0",
-     "SERVER_TRAFFIC_SECRET_0", "ECH_SECRET", "ECH_CONFIG")
+     "CLIENT_HANDSHAKE_TRAFFIC_SECRET", "SERVER_HANDSHAKE_TRAFFIC_SECRET", "ECH_SECRET", "ECH_CONFIG")
 )  # fmt: skip
+_TRAFFIC = re.compile(r"(CLIENT|SERVER)_TRAFFIC_SECRET_[0-9]+")  # one more each time keys are renewed
+_OF_OTHERS = ("#", "RSA ", "PMS_CLIENT_RANDOM ")  # comments; premaster secrets, which others use in old logs
 _MOST_LINES = 1_000_000
 
 
@@ -43,7 +45,7 @@ class KeyLog:
         secrets: dict[tuple[str, bytes], bytes] = {}
         warnings: list[str] = []
         for number, line in enumerate(_lines(text), 1):
-            if not line or line.startswith("#"):
+            if not line or line.startswith(_OF_OTHERS):
                 continue
             try:
                 label, client_random, secret = _parse_line(line)
@@ -83,7 +85,7 @@ def _lines(text: str) -> Iterator[str]:
 
 def _parse_line(text: str) -> tuple[str, bytes, bytes]:
     label, *rest = text.split()
-    if label not in _SECRET_LENGTHS and label not in _OTHERS:
+    if label not in _SECRET_LENGTHS and label not in _OTHERS and not _TRAFFIC.fullmatch(label):
         raise Malformed(f"unknown label {label[:40]!r}")
     if len(rest) != 2:
         raise Malformed(f"{len(rest)} values after {label}", expected="client random and secret")

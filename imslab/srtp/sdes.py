@@ -186,7 +186,8 @@ class Crypto:
         if key is None:
             raise SrtpError("no key of this crypto line has that MKI")
         master, salt = key.key[: profile.key_length], key.key[profile.key_length :]
-        return Session(profile, master, salt, **{**self._parameters(key), **options})
+        said = {"lifetime": key.lifetime or MOST_PACKETS, **self._parameters(key)}
+        return Session(profile, master, salt, **{**said, **options})
 
     def _parameters(self, key: InlineKey) -> Parameters:
         said = self.parameters

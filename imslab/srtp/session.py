@@ -14,7 +14,7 @@ from imslab.srtp import packet as rtp
 from imslab.srtp.context import Context, Parameters
 from imslab.srtp.index import INDICES, ReplayWindow, RtpIndex, check_roc
 from imslab.srtp.keys import HIGHEST_SRTCP_INDEX
-from imslab.srtp.profiles import Profile
+from imslab.srtp.profiles import MOST_PACKETS, Profile
 from imslab.srtp.sealed import Sealed, seal, seal_rtcp
 
 
@@ -26,6 +26,7 @@ class Session:
     ``roc``          the roll-over counter to start with
     ``srtcp_index``  index of the first SRTCP packet to send (libsrtp starts with 1)
     ``ssrcs``        the only SSRCs to speak with; None: any
+    ``lifetime``     how many packets, SRTP and SRTCP, may be protected with this master key (RFC 4568, 6.1)
     ``parameters``   ``mki``, ``kdr``, ``window`` and what else a Context has
 
     One session may protect and open: the two directions keep states of their own. Raises Malformed when
@@ -41,11 +42,13 @@ class Session:
         roc: int = 0,
         srtcp_index: int = 0,
         ssrcs: Collection[int] | None = None,
+        lifetime: int = MOST_PACKETS,
         **parameters: Unpack[Parameters],
     ) -> None:
         self.context = Context(Profile.named(profile), master_key, master_salt, **parameters)
         self._roc, self._next_srtcp_index = check_roc(roc), srtcp_index
         self._ssrcs = None if ssrcs is None else frozenset(ssrcs)
+        self._left = lifetime
         self._sent: dict[int, RtpIndex] = {}
         self._received: dict[int, RtpIndex] = {}
         self._received_rtcp: dict[int, ReplayWindow] = {}
@@ -69,9 +72,11 @@ class Session:
         index = state.guess(rtp.sequence_number(packet))
         _check_spent(state, index)
         state.check(index)
+        self._check_left()
         sealed = seal(packet, header if self.context.encrypts else len(packet), self.context, index)
         state.accept(index)
         self._sent[ssrc] = state
+        self._left -= 1
         return sealed
 
     def unprotect(self, packet: bytes) -> bytes:
@@ -95,8 +100,10 @@ class Session:
         index = self._next_srtcp_index
         if not 0 <= index <= HIGHEST_SRTCP_INDEX:
             raise SrtpError("2^31 SRTCP packets went out under this master key: agree on a new one")
+        self._check_left()
         sealed = seal_rtcp(packet, self.context, index)
         self._next_srtcp_index += 1
+        self._left -= 1
         return sealed
 
     def unprotect_rtcp(self, packet: bytes) -> bytes:
@@ -114,6 +121,10 @@ class Session:
         """Return the state of an SSRC; a new one is kept only by who accepts its first packet."""
         self._check_ssrc(ssrc)
         return states.get(ssrc) or RtpIndex(self._roc, self.context.window)
+
+    def _check_left(self) -> None:
+        if self._left <= 0:
+            raise SrtpError("the lifetime of this master key is over: agree on a new one")
 
     def _check_ssrc(self, ssrc: int) -> None:
         if self._ssrcs is not None and ssrc not in self._ssrcs:

@@ -42,7 +42,8 @@ def test_a_log_is_written_as_it_was_read():
         (f"CLIENT_RANDOM {RANDOM.hex()} {MASTER.hex()[1:]}", "odd number"),
         (f"CLIENT_RANDOM {'x' * 64} {MASTER.hex()}", "not hex"),
         (f"EXPORTER_SECRET {RANDOM.hex()} {EXPORTER.hex()[2:]}", "31 octets"),
-        ("RSA 0123456789abcdef " + MASTER.hex(), "unknown label 'RSA'"),
+        ("CLIENT_RANDOM_2 aa bb", "unknown label 'CLIENT_RANDOM_2'"),
+        (f"SERVER_TRAFFIC_SECRET_0x {RANDOM.hex()} {EXPORTER.hex()}", "unknown label"),
         ("\0\0\0\0", "unknown label"),
     ],
 )
@@ -53,6 +54,11 @@ def test_a_bad_line_is_left_out_with_its_number(bad, why):
     assert log.master_secret(EXPORTER) == MASTER
     with pytest.raises(Malformed, match="line 6"):
         KeyLog.parse(f"{GOOD}\n{bad}", strict=True)
+
+
+def test_what_only_others_need_is_no_fault():
+    text = f"RSA 0123456789abcdef {MASTER.hex()}\nSERVER_TRAFFIC_SECRET_12 {RANDOM.hex()} {EXPORTER.hex()}"
+    assert KeyLog.parse(text, strict=True).warnings == ()
 
 
 def test_a_warning_repeats_no_secret():

@@ -148,6 +148,14 @@ def test_a_line_becomes_a_session_with_its_parameters(rtp, rtcp):
     assert crypto.session(window=64, roc=3).context.window == 64
 
 
+def test_a_lifetime_ends_a_session(rtp):
+    sender = Crypto.parse(f"1 {SUITE} inline:{KEY}|2").session()
+    sender.protect(rtp(1))
+    sender.protect(rtp(2))
+    with pytest.raises(SrtpError, match="lifetime"):
+        sender.protect(rtp(3))
+
+
 @pytest.mark.parametrize("text", [f"1 F8_128_HMAC_SHA1_80 inline:{KEY}", f"{LINE} NEW=1"])
 def test_what_is_not_known_here_makes_no_session(text):
     with pytest.raises(SrtpError, match="take another line"):

@@ -259,6 +259,23 @@ def test_a_sender_stops_where_the_indices_end(session, rtp, rtcp):
         sender.protect_rtcp(rtcp())
 
 
+def test_a_lifetime_counts_srtp_and_srtcp(session, rtp, rtcp):
+    sender = session(lifetime=3)
+    sealed = [sender.protect(rtp(1)), sender.protect_rtcp(rtcp()), sender.protect(rtp(2))]
+    for refused in (lambda: sender.protect(rtp(3)), lambda: sender.protect_rtcp(rtcp())):
+        with pytest.raises(SrtpError, match="lifetime"):
+            refused()
+    receiver = session(lifetime=0)
+    assert receiver.unprotect(sealed[0]) == rtp(1)  # who receives does not count
+
+
+def test_a_packet_that_was_refused_costs_no_lifetime(session, rtp):
+    sender = session(lifetime=1)
+    with pytest.raises(Malformed):
+        sender.protect(b"")
+    sender.protect(rtp(1))
+
+
 def test_srtcp_indices_begin_at_0_and_count_on(session, rtcp):
     sender = session()
     words = [sender.protect_rtcp(rtcp(ssrc))[-14:-10].hex() for ssrc in (SSRC, SSRC, OTHER)]
