@@ -83,9 +83,14 @@ class Call(ABC):
     def hang_up(self, now: float, reason: str = "") -> None:
         """End the call, whatever its state: CANCEL, a refusal, or BYE."""
 
+    @property
+    def is_answered(self) -> bool:
+        """Whether the callee has answered, and nobody has hung up."""
+        return self.state in (CallState.ANSWERED, CallState.CONFIRMED)
+
     def connected(self) -> Leg:
         """Return the leg of an answered call, or raise CallFailed."""
-        if self.leg is None or self.state not in (CallState.CONFIRMED, CallState.ANSWERED):
+        if self.leg is None or not self.is_answered:
             raise CallFailed(f"the call is {self.state.value}", status=None, advice="wait for its answer")
         return self.leg
 

@@ -9,9 +9,10 @@ from imslab.errors import CallFailed, Malformed
 from imslab.ims.agent import UserAgent
 from imslab.ims.call import Call, CallState, Times
 from imslab.ims.indications import Confirmed, Ending, Incoming
-from imslab.ims.leg import CAPABILITIES, SDP, Leg, Rows, warning
+from imslab.ims.leg import Leg, Rows
 from imslab.ims.timers import Timer
 from imslab.ims.transactions import Server
+from imslab.ims.words import CAPABILITIES, SDP, warning
 from imslab.sip import Message
 from imslab.sip.dialog import Dialog
 from imslab.sip.offer import Negotiation
@@ -187,7 +188,7 @@ class IncomingCall(Call):
         sdp, self._final = self._final[0], (self._final[0], False)
         if self._repeat is not None:
             self._repeat.cancel()
-        rows = [*self._rows(sdp), *self.leg.begun(self.invite, now)]
+        rows = [*self._rows(sdp), *self.leg.session_granted(self.invite, now)]
         response = self._server.reply(200, now, rows, sdp)
         self.leg.repeat(self._server, response, now)
 

@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from imslab.errors import CallFailed, Malformed
+from imslab.errors import Malformed
 from imslab.ims import session_timer
-from imslab.ims.indications import Changed, Ending, Offered, Refused
+from imslab.ims.changes import Changes
+from imslab.ims.indications import Ending
 from imslab.ims.session_timer import SessionTimer
-from imslab.ims.timers import Action, Timer
+from imslab.ims.timers import Timer
 from imslab.ims.transactions import Client, Server
+from imslab.ims.words import CAPABILITIES, SDP, quotable
 from imslab.sip import Message
 from imslab.sip.dialog import Dialog
 from imslab.sip.offer import Negotiation
@@ -21,14 +23,7 @@ from imslab.sip.offer import Negotiation
 if TYPE_CHECKING:
     from imslab.ims.call import Call
 
-METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE", "MESSAGE", "OPTIONS")
-EXTENSIONS = ("100rel", "precondition", "timer")  # option tags: RFC 3262, 3312, 4028
-SDP = "application/sdp"
-CAPABILITIES: list[tuple[str, object]] = [
-    ("Allow", ", ".join(METHODS)),
-    ("Supported", ", ".join(EXTENSIONS)),
-    ("Accept", SDP),
-]
+_ACKS_KEPT = 100  # CSeq numbers: a copy of a 2xx comes within 32 s, or never
 
 Rows = Iterable[tuple[str, object]]
 OnResponse = Callable[[Client, Message, float], None]
@@ -44,14 +39,10 @@ class Leg:
         self.call, self.agent = call, call.agent
         self.dialog, self.negotiation = dialog, negotiation
         self.peer_updates = False  # whether the peer allows UPDATE
+        self.changes = Changes(self)
         self.session = SessionTimer(self.agent.timers, refresh=self._refresh, expired=self._expired)
-        self._asking: Client | None = None  # our INVITE or UPDATE that is not answered yet
-        self._asked: Server | None = None  # the peer's, which the owner has to answer
-        self._patience: Timer | None = None
-        self._again: Timer | None = None
         self._success: tuple[int, Timer] | None = None  # our 2xx that waits for the ACK with this CSeq
         self._offered_there = False  # whether that 2xx holds an offer of ours
-        self._later: Action | None = None  # a change of ours that waits for that ACK
         self._hanging_up = ""
         self._acks: dict[int, Message] = {}
         self._rseq: int | None = None
@@ -62,21 +53,18 @@ class Leg:
         return "Contact", f"<{self.agent.requests.contact}>"
 
     @property
-    def is_asked(self) -> bool:
-        """Whether a change that the peer offers waits for the owner."""
-        return self._asked is not None
+    def waits_for_ack(self) -> bool:
+        """Whether a 2xx of ours has not been acknowledged yet."""
+        return self._success is not None
 
     def stop(self) -> None:
         """Let go of every timer."""
         self.session.stop()
-        timers = [self._patience, self._again]
+        self.changes.stop()
         if self._success is not None and not self._hanging_up:
             # Else a BYE still has to follow, when the ACK has come or nobody can expect it any more.
-            timers.append(self._success[1])
+            self._success[1].cancel()
             self._success = None
-        for timer in timers:
-            if timer is not None:
-                timer.cancel()
 
     def ask(
         self, method: str, now: float, answered: OnResponse, rows: Rows = (), body: bytes = b""
@@ -100,6 +88,7 @@ class Leg:
         number = invite.cseq.number
         if number not in self._acks:
             self._acks[number] = self.dialog.ack(number, [self.agent.requests.via()])
+            self._acks.pop(number - _ACKS_KEPT, None)
         self.agent.send(self._acks[number])
 
     def has_acknowledged(self, invite: Message) -> bool:
@@ -119,85 +108,6 @@ class Leg:
         if response.status >= 300:
             self.agent.note(now, f"{client.request.method} was answered {response.status}", response.reason)
 
-    # -- changes that we offer -----------------------------------------------------------------
-
-    def offer(self, method: str, sdp: bytes, now: float) -> None:
-        """Offer a change by re-INVITE or UPDATE; an UPDATE without SDP only says that we are here.
-
-        CallFailed (491) while another change is under way, Malformed when ``sdp`` is no offer.
-        """
-        if self._is_changing:
-            raise CallFailed("a change is under way", status=491, advice="wait for its end")
-        if sdp:
-            self.negotiation.offer(sdp)
-        if method == "INVITE" and self._success is not None:
-            self._later = partial(self._send_offer, method, sdp)  # RFC 3261, 14.1: after the ACK of our 2xx
-        else:
-            self._send_offer(method, sdp, now)
-
-    @property
-    def _is_changing(self) -> bool:
-        return self._asking is not None or self._asked is not None or self._later is not None
-
-    def _send_offer(self, method: str, sdp: bytes, now: float) -> None:
-        interval = self.session.interval or self.call.times.session
-        rows = [self.contact, *CAPABILITIES, *session_timer.asked(interval)]
-        self._asking = self.ask(method, now, self._answered, rows, sdp)
-
-    def _answered(self, client: Client, response: Message, now: float) -> None:
-        status = response.status
-        if 200 <= status < 300 and client.request.method == "INVITE":
-            self.acknowledge(client.request, response)
-        if client is not self._asking or status < 200:
-            return
-        self._asking = None
-        if status < 300:
-            self._agreed(client.request, response, now)
-        elif status in (408, 481) or client.silent:
-            # RFC 3261, 12.2.1.2: who does not know the dialog, or does not answer, is gone.
-            self.stop()
-            self.call.left(self, f"the other side, or the core, is gone ({response.reason})", now)
-        elif status == 491:
-            self._wait(client.request, now)
-        else:
-            self._refused(client.request, status, now)
-
-    def _agreed(self, request: Message, response: Message, now: float) -> None:
-        self.dialog = self.dialog.answered(response)
-        if self.call.ending is not None:
-            return
-        least = self.call.times.least
-        session_timer.agreed(response, self.session.interval, least, partial(self._start, now))
-        if not self.negotiation.offered:
-            return
-        try:
-            self.negotiation.take_answer(response.body)
-        except Malformed as error:
-            self.negotiation.withdraw()
-            self.bye(now, f"bad answer: {error}")
-        else:
-            self.agent.indicate(Changed(self.call, response.body))
-
-    def _refused(self, request: Message, status: int, now: float) -> None:
-        if request.method == "UPDATE" and status in (405, 501):
-            self.peer_updates = False
-        self.session.again(now)
-        if self.negotiation.offered:
-            self.negotiation.withdraw()
-            self.agent.indicate(Refused(self.call, status))
-
-    def _wait(self, request: Message, now: float) -> None:
-        """Try again after a glare: who made the Call-ID waits longer (RFC 3261, 14.1)."""
-        self.negotiation.withdraw()
-        tens = 210 + self.agent.draw(191) if self.call.is_outgoing else self.agent.draw(201)
-        self._again = self.agent.timers.start(now + tens / 100, partial(self._retry, request))
-
-    def _retry(self, request: Message, now: float) -> None:
-        if self._is_changing or self.negotiation.is_pending:
-            self._wait(request, now)
-        else:
-            self.offer(request.method, request.body, now)
-
     # -- what the peer asks ----------------------------------------------------------------------
 
     def serve(self, server: Server, now: float) -> None:
@@ -212,68 +122,15 @@ class Leg:
         if request.method == "BYE":
             server.reply(200, now)
             self.stop()
-            reason = next((r.params.get("text") for r in request.reasons), None)
-            self.call.left(self, reason or "the other side hung up", now)
+            self.call.left(self, _reason(request), now)
         elif request.method == "PRACK":
             self.call.prack(server, now)
         elif request.method in ("INVITE", "UPDATE"):
-            self._change(server, request, now)
+            self.changes.serve(server, request, now)
         elif request.method == "OPTIONS":
             server.reply(200, now, CAPABILITIES)
         else:
             server.reply(405, now, CAPABILITIES[:1])
-
-    def _change(self, server: Server, request: Message, now: float) -> None:
-        if session_timer.too_small(request, self.call.times.least):
-            server.reply(422, now, [("Min-SE", self.call.times.least)])
-        elif self._asked is not None or self.negotiation.asked:
-            server.reply(500, now, [("Retry-After", self.agent.draw(11))])  # RFC 3261, 14.2; RFC 3311, 5.2
-        elif self._asking is not None or self.negotiation.offered:
-            server.reply(491, now)
-        elif request.body or request.method == "INVITE":
-            self._take(server, request, now)
-        else:
-            server.reply(200, now, [self.contact, *CAPABILITIES, *self._granted(request, now)])
-
-    def _take(self, server: Server, request: Message, now: float) -> None:
-        if (refusal := unusable(request)) is not None:
-            server.reply(refusal[0], now, refusal[1])
-            return
-        if request.body:
-            try:
-                self.negotiation.take_offer(request.body)
-            except Malformed as error:
-                server.reply(488, now, [warning(error)])
-                return
-        self._asked = server
-        self._patience = self.agent.timers.start(now + self.call.times.offer, partial(self.refuse, 488))
-        self.agent.indicate(Offered(self.call, request.body))
-
-    def answer(self, sdp: bytes, now: float) -> None:
-        """Answer the change that the peer offers; Malformed when ``sdp`` does not."""
-        server = self._asked
-        if server is None:
-            raise CallFailed("there is nothing to answer", status=None)
-        if self.negotiation.asked:
-            self.negotiation.answer(sdp)
-        else:
-            self.negotiation.offer(sdp)
-        self._asked = None
-        if self._patience is not None:
-            self._patience.cancel()
-        rows = [self.contact, *CAPABILITIES, *self._granted(server.request, now), ("Content-Type", SDP)]
-        response = server.reply(200, now, rows, sdp)
-        if server.request.method == "INVITE":
-            self.repeat(server, response, now)
-
-    def refuse(self, status: int, now: float) -> None:
-        """Refuse the change that the peer offers; the call goes on as it was."""
-        server, self._asked = self._asked, None
-        if self._patience is not None:
-            self._patience.cancel()
-        if server is not None:
-            self.negotiation.withdraw()
-            server.reply(status, now)
 
     # -- our 2xx, until its ACK: RFC 3261, 13.3.1.4 ----------------------------------------------
 
@@ -313,11 +170,10 @@ class Leg:
             except Malformed as error:
                 self.negotiation.withdraw()
                 self._hanging_up = f"bad answer: {error}"
-        later, self._later = self._later, None
         if self._hanging_up:
             self._bye(now, self._hanging_up)
-        elif later is not None:
-            later(now)
+        else:
+            self.changes.acknowledged(now)
         return answered
 
     # -- the end ---------------------------------------------------------------------------------
@@ -333,7 +189,7 @@ class Leg:
         self._hanging_up = ""
         self.stop()
         self.call.leaves(self)
-        rows = [("Reason", f'SIP;cause=200;text="{_quotable(reason)}"')] if reason else []
+        rows = [("Reason", f'SIP;cause=200;text="{quotable(reason)}"')] if reason else []
         ending = Ending(None, reason or "hung up", "us")
         self.ask("BYE", now, partial(self._gone, ending), rows)
 
@@ -343,24 +199,42 @@ class Leg:
 
     # -- the session timer -----------------------------------------------------------------------
 
-    def _granted(self, request: Message, now: float) -> list[tuple[str, object]]:
+    def session_asked(self) -> list[tuple[str, object]]:
+        """Return what a change of ours says of the session timer; nothing before the answer."""
+        interval = self.session.interval or self.call.times.session
+        return session_timer.asked(interval) if self.call.is_answered else []
+
+    def session_agreed(self, response: Message, now: float) -> None:
+        """Start the session timer as the 2xx to our request says."""
+        if self.call.is_answered:
+            interval = self.session.interval or self.call.times.session
+            session_timer.agreed(response, interval, self.call.times.least, partial(self._start, now))
+
+    def session_granted(self, request: Message, now: float) -> list[tuple[str, object]]:
+        """Start the session timer as ``request`` asks; return the rows of our 2xx."""
+        if not self.call.is_answered:
+            return []
         times = self.call.times
         return session_timer.granted(request, times.session, times.least, partial(self._start, now))
+
+    def session_refused(self, server: Server, now: float) -> bool:
+        """Answer 422 to a request that asks for too short an interval; return whether it did."""
+        least = self.call.times.least
+        if session_timer.too_small(server.request, least):
+            server.reply(422, now, [("Min-SE", least)])
+            return True
+        return False
 
     def _start(self, now: float, interval: int, ours: bool) -> None:
         self.session.start(interval, ours=ours, now=now)
 
-    def begun(self, request: Message, now: float) -> list[tuple[str, object]]:
-        """Start the session timer of a call that we answer; return the rows of the 2xx."""
-        return self._granted(request, now)
-
     def _refresh(self, now: float) -> None:
-        if self._is_changing or self.negotiation.is_pending:
-            self.session.again(now)  # a change is under way: if it succeeds it refreshes as well
+        if self.changes.is_under_way:
+            self.session.again(now)  # if it succeeds it refreshes as well
         elif self.peer_updates:
-            self.offer("UPDATE", b"", now)
+            self.changes.offer("UPDATE", b"", now)
         else:
-            self.offer("INVITE", self.negotiation.local, now)
+            self.changes.offer("INVITE", self.negotiation.local, now)
 
     def _expired(self, now: float) -> None:
         reason = f"no sign of life in {self.session.interval} s: the peer, or the core, is gone"
@@ -368,21 +242,9 @@ class Leg:
         self.call.over(Ending(408, reason, "network"), now)
 
 
-def unusable(request: Message) -> tuple[int, list[tuple[str, object]]] | None:
-    """Return how to refuse a body that is no SDP, or a Require that is not known; None when all is well."""
-    unknown = [tag for tag in request.require if tag.lower() not in EXTENSIONS]
-    if unknown:
-        return 420, [("Unsupported", ", ".join(unknown))]
-    kind = request.content_type
-    if request.body and (kind is None or kind.essence != SDP):
-        return 415, [("Accept", SDP)]
-    return None
-
-
-def warning(text: object) -> tuple[str, object]:
-    """Return a Warning that says what was wrong (RFC 3261, 20.43)."""
-    return "Warning", f'399 imslab "{_quotable(str(text))}"'
-
-
-def _quotable(text: str) -> str:
-    return text.replace("\\", "").replace('"', "'").replace("\r", " ").replace("\n", " ")[:200]
+def _reason(bye: Message) -> str:
+    """Return why the peer hangs up, if it says so (RFC 3326)."""
+    try:
+        return next((r.params.get("text") for r in bye.reasons), None) or "the other side hung up"
+    except Malformed:
+        return "the other side hung up"

@@ -4,6 +4,7 @@ Spec: RFC 3261, 13.2 (INVITE, forks, ACK) and 9.1 (CANCEL), RFC 3262 (PRACK), RF
 3GPP TS 24.229, 5.1.2A.1 (P-Preferred-Identity, routes) and 5.1.3.1, RFC 3310 (407, answered by the card).
 """
 
+from contextlib import suppress
 from functools import partial
 
 from imslab.errors import CallFailed, ImslabError, Malformed
@@ -11,11 +12,12 @@ from imslab.ims import session_timer
 from imslab.ims.agent import UserAgent
 from imslab.ims.call import Call, CallState, Times
 from imslab.ims.indications import Answered, Ending, Progress
-from imslab.ims.leg import CAPABILITIES, SDP, Leg
+from imslab.ims.leg import Leg
 from imslab.ims.messaging import said
 from imslab.ims.proving import Prover
 from imslab.ims.timers import Timer
 from imslab.ims.transactions import Client
+from imslab.ims.words import CAPABILITIES, SDP
 from imslab.sip import Credentials, Message
 from imslab.sip.dialog import Dialog
 from imslab.sip.offer import Negotiation
@@ -150,13 +152,17 @@ class OutgoingCall(Call):
         except Malformed as error:
             leg.bye(now, f"bad answer: {error}")
             return
-        if response.p_asserted_identity:
-            self.peer, self.is_asserted = str(response.p_asserted_identity[0].uri), True
+        self._learn_peer(response)
         self.state = CallState.CONFIRMED
         self.moment("answered", now)
         self.moment("acknowledged", now)
         session_timer.agreed(response, self._session, self.times.least, partial(self._start, now))
         self.agent.indicate(Answered(self, leg.negotiation.remote))
+
+    def _learn_peer(self, response: Message) -> None:
+        with suppress(Malformed):
+            for identity in response.p_asserted_identity[:1]:
+                self.peer, self.is_asserted = str(identity.uri), True
 
     def _start(self, now: float, interval: int, ours: bool) -> None:
         if self.leg is not None:

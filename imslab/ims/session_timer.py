@@ -6,6 +6,7 @@ third of the interval (at most 32 s) before its end. So a peer or a core that is
 
 from collections.abc import Callable
 
+from imslab.errors import Malformed
 from imslab.ims.timers import Action, Timer, Timers
 from imslab.sip import Message
 
@@ -75,14 +76,16 @@ def agreed(response: Message, interval: int, least: int, start: Callable[[int, b
 
     A peer that answers with less than ``least`` is not believed: it would keep us busy.
     """
-    said = response.session_expires
-    if said is None:
-        start(interval, True)  # the peer does not know it: our refreshes find out whether it lives
-    else:
-        start(max(said.seconds, least), said.refresher != "uas")
+    try:
+        said = response.session_expires
+        seconds = interval if said is None else max(said.seconds, least)
+    except Malformed:
+        said, seconds = None, interval
+    # A peer that does not know the timer does not refresh: our refreshes find out whether it lives.
+    start(seconds, said is None or said.refresher != "uas")
 
 
 def too_small(request: Message, least: int) -> bool:
     """Tell whether a request asks for an interval that gets 422 (RFC 4028, 9)."""
     wanted = request.session_expires
-    return wanted is not None and "timer" in request.supported and wanted.seconds < least
+    return wanted is not None and wanted.seconds < least and "timer" in request.supported

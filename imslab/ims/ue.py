@@ -12,7 +12,7 @@ from imslab.ims.agent import UserAgent
 from imslab.ims.call import Call, Times
 from imslab.ims.incoming import IncomingCall
 from imslab.ims.indications import Ending
-from imslab.ims.leg import CAPABILITIES, Leg, unusable, warning
+from imslab.ims.leg import Leg
 from imslab.ims.messaging import Messaging
 from imslab.ims.node import Address, RandomSource, parsed
 from imslab.ims.outgoing import OutgoingCall
@@ -21,6 +21,7 @@ from imslab.ims.registration import EXPIRES, MOST_CHALLENGES, Registered, Regist
 from imslab.ims.requests import Identity
 from imslab.ims.responder import PREFERENCE, CardAnswer, CardRequest
 from imslab.ims.transactions import Client, Server
+from imslab.ims.words import CAPABILITIES, unusable, warning
 from imslab.sip import BadMessage, Message
 from imslab.sip.offer import Negotiation
 from imslab.sip.transaction import DEFAULT_TIMING, Timing
@@ -132,17 +133,17 @@ class Ue(UserAgent):
 
     def answer(self, call: Call, sdp: bytes, now: float) -> None:
         """Answer the call that came in, or the change that its peer offers."""
-        if isinstance(call, IncomingCall) and call.is_waiting and not call.leg.is_asked:
+        if isinstance(call, IncomingCall) and call.is_waiting and not call.leg.changes.is_asked:
             call.answer(sdp, now)
         else:
-            call.reached().answer(sdp, now)
+            call.reached().changes.answer(sdp, now)
 
     def refuse(self, call: Call, status: int, now: float) -> None:
         """Refuse the call that came in (486, 603 ...), or the change that its peer offers (488)."""
-        if isinstance(call, IncomingCall) and call.is_waiting and not call.leg.is_asked:
+        if isinstance(call, IncomingCall) and call.is_waiting and not call.leg.changes.is_asked:
             call.refuse(status, now)
         else:
-            call.reached().refuse(status, now)
+            call.reached().changes.refuse(status, now)
 
     def cancel(self, call: Call, now: float) -> None:
         """Take back a call that was not answered yet."""
@@ -156,11 +157,11 @@ class Ue(UserAgent):
 
     def hold(self, call: Call, sdp: bytes, now: float) -> None:
         """Offer ``sdp`` in a re-INVITE: to hold, to resume, to add a stream (RFC 3261, 14)."""
-        call.connected().offer("INVITE", sdp, now)
+        call.connected().changes.offer("INVITE", sdp, now)
 
     def update(self, call: Call, sdp: bytes, now: float) -> None:
         """Offer ``sdp`` in an UPDATE, also before the answer; b"" asks only for a sign of life (RFC 3311)."""
-        call.reached().offer("UPDATE", sdp, now)
+        call.reached().changes.offer("UPDATE", sdp, now)
 
     def message(self, target: str, text: str, now: float) -> str:
         """Send a pager message (RFC 3428) and return its id; ``Delivered`` tells what became of it.

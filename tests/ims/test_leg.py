@@ -113,7 +113,7 @@ def test_a_second_change_while_the_first_waits_gets_500(talk):
     """RFC 3261, 14.2: Retry-After between 0 and 10 s."""
     talk.bob.habit = None
     talk.alice.do("hold", talk.mine, talk.alice.sdp("sendonly"))
-    talk.mine.leg._asking, talk.mine.leg.negotiation.offered = None, b""
+    talk.mine.leg.changes._asking, talk.mine.leg.negotiation.offered = None, b""
     talk.alice.do("update", talk.mine, talk.alice.sdp("inactive"))
     (refusal,) = [m for m in talk.alice.got() if m.status == 500]
     assert 0 <= int(refusal.get("Retry-After")) <= 10
