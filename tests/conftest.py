@@ -14,6 +14,7 @@ COMPONENTS = {
     "tshark": (("tshark",), "tshark"),
     "sipp": (("sipp",), "sip-tester"),
     "chromium": (("chromium", "chromium-browser", "google-chrome"), "chromium"),
+    "firefox": (("firefox-esr", "firefox"), "firefox-esr"),
     "pcscd": (("pcscd",), "pcscd vsmartcard-vpcd"),
     "eapol_test": (("eapol_test",), "eapoltest"),
     "hostapd": (("hostapd",), "hostapd"),

@@ -113,7 +113,7 @@ export class Call extends EventTarget {
   static incoming(phone, invite, respond) {
     const identity = nameAddr(invite.get("P-Asserted-Identity") ?? invite.get("From"));
     const call = new Call(phone, { name: identity.display, uri: identity.uri });
-    Object.assign(call, { invite, respond, video: /^m=video [1-9]/m.test(invite.body) });
+    Object.assign(call, { invite, respond, video: offersVideo(invite.body) });
     call.dialog = Dialog.ofCallee(invite, call.tag);
     call.state = "incoming";
     respond(invite.reply(180, "Ringing", [call.contactHeader()], { tag: call.tag }));
@@ -320,6 +320,12 @@ export class Call extends EventTarget {
       this.connection.close();
     }
   }
+}
+
+// Port 0 is a refusal, unless the medium shares the port of another (a=bundle-only, RFC 9143, 6).
+function offersVideo(sdp) {
+  const [section] = sdp.split(/^(?=m=)/m).filter((one) => one.startsWith("m=video"));
+  return section !== undefined && (!section.startsWith("m=video 0 ") || /^a=bundle-only/m.test(section));
 }
 
 export const newCallId = () => token(12);
