@@ -89,6 +89,8 @@ def inspect(
 
 def _exported(capture: "Capture", folder: Text, decrypted: Text, wav: Text) -> Iterator[str]:
     """Write what was asked for; yield a line on each."""
+    if folder is decrypted is wav is None:
+        return
     from imslab.capture import export
 
     if folder is not None:

@@ -11,6 +11,7 @@ Column = tuple[str, Callable[[Json], str]]
 
 MOST = 30  # rows of one table: --json has all
 _WIDTH = 140  # where the output is no terminal
+_SHORT = 24  # letters that a column keeps in any case
 
 _REGISTRATIONS: Sequence[Column] = (
     ("public identity", lambda row: row["impu"]),
@@ -38,7 +39,7 @@ _STREAMS: Sequence[Column] = (
     ("lost", lambda row: f"{row['lost']} ({row['loss']:.1%})"),
     ("jitter ms", lambda row: "?" if row["jitter_ms_mean"] is None else f"{row['jitter_ms_mean']:.1f}"),
     ("MOS", lambda row: "" if row["mos"] is None else f"{row['mos']:.1f}"),
-    ("keys", lambda row: row["dtmf"]),
+    ("DTMF", lambda row: row["dtmf"]),
     ("protection", lambda row: _protection(row)),
 )
 _DTLS: Sequence[Column] = (
@@ -107,10 +108,15 @@ def _table(console: "Console", title: str, rows: Sequence[Json], columns: Sequen
     if not rows:
         return
     table = Table(title=f"{title}: {len(rows)}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for name, _ in columns:
-        table.add_column(name, overflow="ellipsis", no_wrap=True)
-    for row in rows[:MOST]:
-        table.add_row(*(_plain(value(row)) for _, value in columns))
+    cells = [[_safe(value(row)) for row in rows[:MOST]] for _, value in columns]
+    shown = [number for number, column in enumerate(cells) if any(column)]
+    for number in shown:
+        # Where the terminal is narrow, long names give way, and not what happened to them.
+        name, widest = columns[number][0], max(map(len, cells[number]))
+        least = max(len(name), min(widest, _SHORT))
+        table.add_column(name, overflow="ellipsis", no_wrap=widest <= _SHORT, min_width=least)
+    for place in range(len(cells[0])):
+        table.add_row(*(_plain(cells[number][place]) for number in shown))
     console.print(table)
     if len(rows) > MOST:
         console.print(f"... and {len(rows) - MOST} more: --json has all", markup=False)
@@ -133,7 +139,7 @@ def _finding(finding: Json) -> str:
 def _plain(text: str) -> Any:
     from rich.text import Text
 
-    return Text(_safe(text))
+    return Text(text)
 
 
 def _safe(text: str) -> str:
