@@ -19,6 +19,8 @@ _SPACING = 65_536  # octets between the places where a file is entered, at least
 _MOST_CHAINS = 4_096
 _SEARCHED = 2_048  # octets that are looked through for a record at each place
 _CERTAIN = 3  # records in a row that have to look right
+_FEW = 4  # chains that are not worth an array, ...
+_PATIENCE = 2_000  # ... for more steps than this
 _SMALL = 2**21  # octets of a file that is not worth it
 
 
@@ -90,12 +92,15 @@ def _chains(form: Format, heads: Column, end: int) -> tuple[Column, int, bool]:
     chain, at = np.arange(len(heads)), heads
     last, left = np.full(len(heads), -1, np.int64), np.full(len(heads), -1, np.int64)
     steps: list[Column] = []
-    while len(chain):
+    alone = 0
+    while len(chain) and alone < _PATIENCE:
+        alone += len(chain) <= _FEW
         steps.append(at)
         following = form.following(at)
         last[chain], left[chain] = at, following
         on = (following >= 0) & (following < limit[chain])
         chain, at = chain[on], following[on]
+    last[chain], left[chain] = at, at
     bad = np.flatnonzero(left != limit)
     positions = np.sort(np.concatenate(steps))
     if not len(bad):

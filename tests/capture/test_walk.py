@@ -92,6 +92,17 @@ def test_records_within_a_packet_are_no_records(one_by_one: list[int]) -> None:
     assert one_by_one  # a guess was wrong, and was found out
 
 
+def test_a_file_that_cannot_be_entered_any_more(one_by_one: list[int]) -> None:
+    # a year later the seconds begin with another octet, and no record is recognised
+    year = b"".join(
+        struct.pack("<IIII", frames.SECONDS + 2**25, 0, length, length) + bytes(length) for length in LENGTHS
+    )
+    capture = read_file(FILES["pcap"] + year)
+    assert capture.records.length.tolist() == LENGTHS * 2
+    assert (capture.warnings, len(one_by_one)) == ([], 1)
+    assert one_by_one[0] > len(FILES["pcap"])
+
+
 @dataclass
 class _Steps:
     """Records of one length; ``wrong`` are positions where a record is guessed to be."""
