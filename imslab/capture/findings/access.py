@@ -194,3 +194,14 @@ def _rand(nonce: str) -> bytes:
         return parse_nonce(nonce)[0]
     except Malformed:
         return b""
+
+
+RULES = (
+    keys_to_terminal,
+    version_1_chosen,
+    repeated_challenge,
+    sequence_number_back,
+    resynchronisation_storm,
+    without_authentication,
+    wrong_answer,
+)

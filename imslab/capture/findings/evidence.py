@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from imslab.capture.reassemble import Endpoint
 from imslab.capture.sip import SipEvent, view
 
+_CHALLENGES = (401, 407)
+
 if TYPE_CHECKING:
     from imslab.capture.capture import Capture
     from imslab.capture.registration import Registration
@@ -52,6 +54,20 @@ class Evidence:
         return [
             event for event in among if not event.message.is_request and self.is_terminal(event.destination)
         ]
+
+    @cached_property
+    def authenticates(self) -> bool:
+        """Whether anybody registers, or is asked for a proof."""
+        messages = [event.message for event in self.capture.sip]
+        return any(
+            one.method == "REGISTER" if one.is_request else one.status in _CHALLENGES for one in messages
+        )
+
+    @cached_property
+    def repeats(self) -> bool:
+        """Whether any message comes twice: sent again, or seen on several taps."""
+        seen = {(event.source, event.destination, bytes(event.message)) for event in self.capture.sip}
+        return len(seen) < len(self.capture.sip)
 
     @cached_property
     def sealed(self) -> frozenset[int]:

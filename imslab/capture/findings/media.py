@@ -141,3 +141,6 @@ def _has_answer(evidence: Evidence, stream: "RtpStream") -> bool:
 def _named(stream: "RtpStream") -> str:
     (a, b), (c, d) = stream.source, stream.destination
     return f"the stream {a}:{b} to {c}:{d}, SSRC {stream.ssrc:08x}"
+
+
+RULES = (keys_in_clear, wrong_fingerprint, old_dtls, one_way, high_jitter, high_loss)

@@ -120,3 +120,6 @@ def _answers(event: SipEvent) -> bool:
 
 def _listed(event: SipEvent) -> list[SecurityMechanism]:
     return list(view(event.message, "security_server") or ())
+
+
+RULES = (null_encryption, old_algorithms, security_verify, identity_from_terminal)

@@ -30,3 +30,6 @@ def retransmissions(evidence: Evidence) -> Iterator[Finding]:
         "RFC 3261, 17.1",
         tuple(one.frame for one in again),
     )
+
+
+RULES = (retransmissions,)

@@ -1,11 +1,14 @@
 """The list of findings: in order, bounded, as a table; none in what is clean."""
 
+import subprocess
+import sys
+from importlib import import_module
 from typing import Any
 
 import pytest
 
 from imslab.capture import open_capture
-from imslab.capture.findings import RULES, Finding, Findings, Severity, find
+from imslab.capture.findings import MODULES, Finding, Findings, Severity, find, rules
 from imslab.capture.findings.finding import MOST_FRAMES
 from imslab.capture.report import report
 from imslab.data import path, profile_path
@@ -93,15 +96,23 @@ def test_a_notebook_shows_them_as_a_table() -> None:
 
 
 def test_each_rule_stands_in_the_list_once() -> None:
-    from imslab.capture.findings import access, media, protection, signalling
+    for name in MODULES:
+        module = import_module(f"imslab.capture.findings.{name}")
+        mine = {called: one for called, one in vars(module).items() if callable(one) and called[0] != "_"}
+        written = [one for one in mine.values() if one.__module__ == module.__name__]
+        assert list(rules(name)) == written
 
-    written = {
-        rule
-        for module in (access, media, protection, signalling)
-        for name, rule in vars(module).items()
-        if not name.startswith("_") and getattr(rule, "__module__", "") == module.__name__ and callable(rule)
-    }
-    assert set(RULES) == written and len(RULES) == len(written)
+
+def test_what_a_capture_does_not_hold_is_not_loaded() -> None:
+    code = (
+        "import sys; from imslab.capture import open_capture; from imslab.data import path\n"
+        "assert open_capture(path('traces', sys.argv[1])).findings == []\n"
+        "print(*(name for name in sys.modules if name.startswith('imslab.capture.findings.')))"
+    )
+    shown = subprocess.run(
+        [sys.executable, "-c", code, "card-session.pcapng"], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert sorted(name.rpartition(".")[2] for name in shown) == ["evidence", "finding"]
 
 
 def test_no_secret_is_told() -> None:
