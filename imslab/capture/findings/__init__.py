@@ -1,7 +1,7 @@
 """What is wrong in a capture, in plain words, each with its evidence.
 
 A rule is a function that looks at the evidence and yields findings; each module names its own in ``RULES``,
-and is loaded when the capture holds what it looks at. Nothing is found without a frame that shows it, and what
+and is loaded when the capture holds what it looks at. Nothing is found without a frame that shows it; what
 the capture cannot show (a hop that was not captured, a key that nobody gave) is not found.
 """
 
