@@ -48,6 +48,17 @@ def test_every_packet_is_counted(field_captures: Path) -> None:
     assert wrong == {}
 
 
+def test_packets_cut_by_the_snapshot_length_are_counted(field_captures: Path) -> None:
+    wrong, compared = {}, 0
+    for expected in expectations(field_captures):
+        if "packets_cut_by_snaplen" in expected["must"]:
+            records = read_file(field_captures / "captures" / expected["file"]).records
+            found = {"packets_cut_by_snaplen": int((records.length < records.original).sum())}
+            wrong |= differences(expected["name"], found, expected["must"])
+            compared += 1
+    assert (wrong, compared > 0) == ({}, True)
+
+
 def headers_found(path: Path) -> dict[str, Any]:
     """Count what the packets are wrapped in, and what of it is ESP."""
     rows = index.build(read_file(path))
