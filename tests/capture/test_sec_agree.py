@@ -98,3 +98,10 @@ def test_every_pair_that_goes_together_is_a_candidate_once() -> None:
 def test_a_401_without_security_server_sets_up_nothing() -> None:
     assert agreements(logins(Gm().register().challenge("Security-Server: tls"))) == []
     assert agreements(logins(Gm().challenge())) == []  # nor one whose REGISTER was not seen
+
+
+def test_a_flood_of_mechanisms_is_bounded() -> None:
+    gm = Gm()
+    many = [str(gm.server).replace("2001", str(3000 + number)) for number in range(40)]
+    found = agreements(logins(gm.register().challenge(f"Security-Server: {', '.join(many)}")))
+    assert [one.associations.network_answer.sa.spi for one in found] == list(range(3000, 3032))

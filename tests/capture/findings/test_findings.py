@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from imslab.capture import open_capture
+from imslab.capture import findings, open_capture
 from imslab.capture.findings import MODULES, Finding, Findings, Severity, find, rules
 from imslab.capture.findings.finding import MOST_FRAMES
 from imslab.capture.report import report
@@ -52,6 +52,11 @@ def test_the_worst_comes_first_then_the_order_of_frames() -> None:
 
 def test_a_part_has_its_own_findings() -> None:
     assert [one.rule for one in find(everything().where([1, 2]))] == ["keys-to-ue", "old-algorithm"]
+
+
+def test_a_flood_of_findings_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(findings, "_MOST", 3)
+    assert [one.rule for one in find(everything())] == ["keys-to-ue", "no-security-verify", "old-algorithm"]
 
 
 def test_the_frames_of_a_finding_are_bounded() -> None:

@@ -4,12 +4,17 @@ import io
 import random
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import pytest
 
 from imslab.capture import open_capture
-from imslab.capture.findings import Finding, Severity, find
+from imslab.capture.findings import Finding, Severity, find, media
+from imslab.capture.findings.evidence import Evidence
+from imslab.capture.streams import RtpStream
 from imslab.data import path
 from imslab.net.trace import TraceWriter
 from tests.capture.gm import KEYS, Gm
@@ -187,3 +192,58 @@ def test_dtls_1_0() -> None:
     findings = found(old, "old-dtls")
     assert [one.clause for one in findings] == ["RFC 8996, 3"] and findings[0].frames
     assert found(octets, "old-dtls") == []
+
+
+# -- thresholds ------------------------------------------------------------------------------------
+
+
+def stream(**values: Any) -> RtpStream:
+    """Return a stream of a good call with other values."""
+    capture = open_capture(Conversation().begin().media(A, B).end())
+    return replace(next(one for one in capture.rtp if one.source[0] == A), **values)
+
+
+def judged(rule: Any, *streams: RtpStream, **more: Any) -> int:
+    capture: Any = SimpleNamespace(rtp=list(streams), call_list=[], **more)
+    return len(list(rule(Evidence(capture))))
+
+
+@pytest.mark.parametrize(("jitter", "count"), [(50.0, 0), (50.1, 1), (float("nan"), 0)])
+def test_the_threshold_of_jitter(jitter: float, count: int) -> None:
+    assert judged(media.high_jitter, stream(jitter_max=jitter)) == count
+
+
+@pytest.mark.parametrize(
+    ("lost", "expected", "count"), [(1, 100, 0), (2, 100, 1), (50, 99, 0), (10, 1000, 0)]
+)
+def test_the_threshold_of_loss(lost: int, expected: int, count: int) -> None:
+    assert judged(media.high_loss, stream(lost=lost, expected=expected)) == count
+
+
+def test_jitter_of_a_few_packets_says_nothing() -> None:
+    one = stream(jitter_max=900.0)
+    packets = one.packets
+    assert judged(media.high_jitter, replace(one, packets=packets.take(np.arange(50)))) == 1
+    assert judged(media.high_jitter, replace(one, packets=packets.take(np.arange(49)))) == 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "packets", "found"), [(2.0, 50, True), (1.9, 50, False), (2.0, 49, False)]
+)
+def test_how_long_a_stream_must_be_alone(seconds: float, packets: int, found: bool) -> None:
+    one = stream()
+    call: Any = SimpleNamespace(answered=one.began, ended=one.began + seconds)
+    short = replace(one, packets=one.packets.take(np.arange(packets)))
+    assert media._lasts(call, short) is found
+
+
+def test_two_ends_on_one_host_are_not_told_apart() -> None:
+    one = stream(destination=(A, 5000))
+    call: Any = SimpleNamespace(
+        answered=one.began, ended=None, messages=[], streams=[one], caller="a", callee="b"
+    )
+    capture: Any = SimpleNamespace(rtp=[one], call_list=[call])
+    assert list(media.one_way(Evidence(capture))) == []
+    lonely = replace(one, destination=(B, 5000))
+    call.streams = capture.rtp = [lonely]
+    assert [found.rule for found in media.one_way(Evidence(capture))] == ["one-way-media"]
