@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers import algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hmac import HMAC
 
-from imslab.errors import AuthenticationFailed, SrtpError
+from imslab.errors import AuthenticationFailed
 from imslab.srtp.keys import Keys
 from imslab.srtp.profiles import Cipher, Profile
 
@@ -72,8 +72,6 @@ class CounterMode:
         return self._apply(payload, ssrc, index)
 
     def _apply(self, payload: bytes, ssrc: int, index: int) -> bytes:
-        if len(payload) > MOST_PAYLOAD:
-            raise SrtpError(f"{len(payload)} octets: AES-CM has key stream for 2^20 in a packet")
         if not payload:
             return b""
         self._aes.reset_nonce(self.iv(ssrc, index))

@@ -10,6 +10,7 @@ from typing import NamedTuple, Self
 
 from imslab.errors import Malformed, SrtpError
 from imslab.srtp import packet as rtp
+from imslab.srtp.cipher import MOST_PAYLOAD
 from imslab.srtp.context import Context
 from imslab.srtp.keys import HIGHEST_SRTCP_INDEX
 
@@ -37,8 +38,9 @@ class Sealed(NamedTuple):
         end = len(packet) - context.trailer_length(False)
         if end < header:
             raise Malformed(f"an SRTP packet of {len(packet)} octets has no room for MKI and tag")
-        tag = _take_tag(packet[end:], context, False)
         cut = header if context.encrypts else end
+        _check_length(end - cut, context)
+        tag = _take_tag(packet[end:], context, False)
         number = rtp.sequence_number(packet)
         return cls(rtp.ssrc(packet), number, packet[:cut], packet[cut:end], b"", tag)
 
@@ -56,6 +58,7 @@ class Sealed(NamedTuple):
         if context.negotiated_e_bit and encrypted is not context.encrypts_rtcp:
             raise SrtpError("the E bit of this SRTCP packet is not as negotiated (RFC 4568, 6.3.2)")
         cut = rtp.RTCP_CLEAR if encrypted else end
+        _check_length(end - cut, context)
         index = number & HIGHEST_SRTCP_INDEX
         return cls(rtp.rtcp_ssrc(packet), index, packet[:cut], packet[cut:end], word, tag)
 
@@ -69,6 +72,7 @@ class Sealed(NamedTuple):
 
 def seal(packet: bytes, cut: int, context: Context, index: int) -> bytes:
     """Return the SRTP packet ``index`` of an RTP packet, of which ``cut`` octets stay in clear."""
+    _check_length(len(packet) - cut, context)
     clear, payload, ssrc = packet[:cut], packet[cut:], rtp.ssrc(packet)
     sealed, tag = context.cipher(False, index).seal(clear, payload, context.word(index), ssrc, index)
     tail = (tag, context.mki) if context.is_gcm else (context.mki, tag)
@@ -79,11 +83,17 @@ def seal_rtcp(packet: bytes, context: Context, index: int) -> bytes:
     """Return the SRTCP packet ``index`` of an RTCP packet."""
     encrypts = context.encrypts_rtcp
     cut = rtp.RTCP_CLEAR if encrypts else len(packet)
+    _check_length(len(packet) - cut, context)
     clear, payload, ssrc = packet[:cut], packet[cut:], rtp.rtcp_ssrc(packet)
     word = (index | (rtp.E_BIT if encrypts else 0)).to_bytes(rtp.INDEX_WORD)
     sealed, tag = context.cipher(True, index).seal(clear, payload, word, ssrc, index)
     tail = (tag, word, context.mki) if context.is_gcm else (word, context.mki, tag)
     return b"".join((clear, sealed, *tail))
+
+
+def _check_length(payload: int, context: Context) -> None:
+    if payload > MOST_PAYLOAD and not context.is_gcm:
+        raise SrtpError(f"{payload} octets: AES-CM has key stream for 2^20 in a packet")
 
 
 def _take_tag(tail: bytes, context: Context, rtcp: bool) -> bytes:

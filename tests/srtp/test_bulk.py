@@ -301,6 +301,17 @@ def test_any_buffer_will_do(tmp_path, master, session, rtp):
             del buffer
 
 
+@pytest.mark.parametrize("over", [0, 1])
+def test_there_is_key_stream_for_a_mebibyte(over, master, session, rtp, unprotect):
+    packets = [session().protect(rtp(n)) for n in range(9)] + [
+        rtp(9, payload=bytes((1 << 20) + over)) + bytes(10)
+    ]
+    receiver = session()
+    expected = [reason for reason, _ in one_by_one(receiver.unprotect, packets)]
+    assert unprotect(*master("AES_CM_128_HMAC_SHA1_80"), packets).reason.tolist() == expected
+    assert expected[-1] == (Reason.REFUSED if over else Reason.AUTHENTICATION_FAILED)
+
+
 def test_no_packets_give_nothing(master):
     found = bulk.unprotect(*master("AEAD_AES_128_GCM"), b"", [], [])
     assert (len(found), list(found), found.octets.size) == (0, [], 0)

@@ -5,7 +5,7 @@ packet by packet: reordering, losses across a wrap of SEQ, replays and forgeries
 be mixed. A capture that begins in the middle of a stream does not show its ROC: see ``find_rocs``.
 
     opened = bulk.unprotect("AES_CM_128_HMAC_SHA1_80", key, salt, octets, start, length)
-    [bytes(packet) for packet in opened]
+    list(opened)  # the packets in clear
 
 Teaching code: it is not constant time.
 """

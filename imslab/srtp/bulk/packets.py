@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from imslab.errors import Malformed
 from imslab.srtp.bulk.order import Reason
 from imslab.srtp.bulk.rows import Booleans, Integers, Octets, gather
+from imslab.srtp.cipher import MOST_PAYLOAD
 from imslab.srtp.context import Context
 from imslab.srtp.keys import HIGHEST_SRTCP_INDEX
 from imslab.srtp.packet import E_BIT, FIXED_HEADER, INDEX_WORD, RTCP_CLEAR
@@ -55,10 +56,8 @@ class Packets:
     @classmethod
     def _read_srtp(cls, context: Context, octets: Octets, start: Integers, length: Integers) -> Self:
         head, whole = _headers(octets, start, length >= FIXED_HEADER, _RTP)
-        header, body = (
-            FIXED_HEADER + 4 * (head["first"] & 15).astype(np.int64),
-            length - context.trailer_length(False),
-        )
+        header = FIXED_HEADER + 4 * (head["first"] & 15).astype(np.int64)
+        body = length - context.trailer_length(False)
         extended = np.flatnonzero((head["first"] & 0x10 != 0) & whole)
         if len(extended):
             header[extended] += _extensions(octets, (start + header)[extended], (start + length)[extended])
@@ -66,10 +65,9 @@ class Packets:
         mki, tag = _mki_and_tag(context, start + body)
         clear = header if context.encrypts else body
         ssrc, seq = head["ssrc"].astype(np.int64), head["seq"].astype(np.int64)
-        found = cls(
-            octets, start, body, clear, tag, ssrc, seq, np.zeros(len(start), np.int64), _reasons(whole)
-        )
-        found._check_mki(context, mki)
+        no_word = np.zeros(len(start), np.int64)
+        found = cls(octets, start, body, clear, tag, ssrc, seq, no_word, _reasons(whole))
+        found._check(context, mki)
         return found
 
     @classmethod
@@ -87,7 +85,7 @@ class Packets:
         clear, ssrc = np.where(encrypted, RTCP_CLEAR, body), head["ssrc"].astype(np.int64)
         number = word & HIGHEST_SRTCP_INDEX
         found = cls(octets, start, body, clear, tag, ssrc, number, word, _reasons(whole))
-        found._check_mki(context, mki)
+        found._check(context, mki)
         if context.negotiated_e_bit:
             found._refuse(np.flatnonzero(encrypted != context.encrypts_rtcp))
         return found
@@ -99,7 +97,10 @@ class Packets:
         cuts = np.flatnonzero(np.diff(self.ssrc[order])) + 1
         yield from (part for part in np.split(order, cuts) if len(part))
 
-    def _check_mki(self, context: Context, place: Integers) -> None:
+    def _check(self, context: Context, place: Integers) -> None:
+        """Refuse what carries another MKI, or is longer than AES-CM has key stream for."""
+        if not context.is_gcm:
+            self._refuse(np.flatnonzero(self.body - self.clear > MOST_PAYLOAD))
         if not context.mki:
             return
         tried = np.flatnonzero(self.reason == Reason.OPENED)
