@@ -8,7 +8,7 @@ another round.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from imslab.capture.columns import Column
 from imslab.capture.esp_sa import Row
 from imslab.capture.file import CaptureFile
 from imslab.capture.flows import address
-from imslab.capture.index import Index, Via
+from imslab.capture.index import Index
 from imslab.capture.registrations import Login, gather
 from imslab.capture.sec_agree import agreements, keys
 from imslab.capture.unlock import Keyring
@@ -294,19 +294,6 @@ def _flows(index: Index) -> list[tuple[Flow, Column]]:
 
 def _with(index: Index, opened: Sequence[tuple[int, Packet]]) -> Index:
     """Return the index with what these ESP packets held, and the packets marked as opened."""
-    esp = index.esp
     places = np.array([place for place, _ in opened])
-    flags = esp.opened.copy()
-    flags[places] = True
-    frame, via, pair = esp.frame[places], esp.via[places], esp.pair[places]
-    source, target = index.flows.addresses(pair)
     protocol = np.array([packet.next_header for _, packet in opened], np.int64)
-    octets = [packet.payload for _, packet in opened]
-    index = replace(index, esp=replace(esp, opened=flags))
-    for outer in np.unique(via).tolist():  # what they came through stays known
-        mine = np.flatnonzero(via == outer)
-        inner = [octets[place] for place in mine.tolist()]
-        index = index.extended(
-            frame[mine], source[mine], target[mine], protocol[mine], inner, Via(outer) | Via.ESP
-        )
-    return index
+    return index.opened(places, protocol, [packet.payload for _, packet in opened])
