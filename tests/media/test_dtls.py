@@ -72,6 +72,20 @@ def test_datagrams_are_short():
     assert [datagram.sender for datagram in datagrams[:2]] == ["client", "server"]
 
 
+class Talker:
+    """An end that always has something to say."""
+
+    role = "client"
+
+    def receive(self, *datagrams):
+        return [b"again"]
+
+
+def test_a_quarrel_comes_to_an_end():
+    with pytest.raises(SrtpError, match="does not come to an end"):
+        shake_hands(Talker(), Talker())
+
+
 def test_a_changed_handshake_comes_to_no_end():
     client, server = End("client"), End("server")
     flight = server.receive(*client.receive())

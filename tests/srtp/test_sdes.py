@@ -148,6 +148,14 @@ def test_a_line_becomes_a_session_with_its_parameters(rtp, rtcp):
     assert crypto.session(window=64, roc=3).context.window == 64
 
 
+@pytest.mark.parametrize("text", ["2^48", str(1 << 48), "1"])
+def test_a_lifetime_goes_to_2_to_the_48(text):
+    (key,) = Crypto.parse(f"1 {SUITE} inline:{KEY}|{text}").keys
+    assert key.lifetime in (1 << 48, 1)
+    with pytest.raises(Malformed):
+        Crypto.parse(f"1 {SUITE} inline:{KEY}|{(1 << 48) + 1}")
+
+
 def test_a_lifetime_ends_a_session(rtp):
     sender = Crypto.parse(f"1 {SUITE} inline:{KEY}|2").session()
     sender.protect(rtp(1))
