@@ -333,6 +333,12 @@ class Capture(Tabulated):
         """Draw where the time goes; options are those of `imslab.charts.timing`."""
         return picture("timing", self.arrows(), self.names, **options)
 
+    def timeline(self, **options: Any) -> Any:
+        """Draw which message carried RAND, AUTN, RES, CK, IK: equal octets in one colour, no key shown."""
+        from imslab.capture.timeline import sightings
+
+        return drawn("timeline", sightings(self.sip, self.apdu_events, self.cx_events), self.names, **options)
+
     # -- how -------------------------------------------------------------------------------------
 
     @property

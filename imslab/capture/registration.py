@@ -7,7 +7,7 @@ import html
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from imslab.capture.views import Arrow, picture
+from imslab.capture.views import Arrow, drawn, picture
 from imslab.capture.wire import Wire, connection
 
 if TYPE_CHECKING:
@@ -99,6 +99,14 @@ class Registration:
     def timing(self, **options: Any) -> Any:
         """Draw where its milliseconds go."""
         return picture("timing", self.arrows(), self._capture.names, **options)
+
+    def timeline(self, **options: Any) -> Any:
+        """Draw which message carried RAND, AUTN, RES, CK, IK: equal octets in one colour, no key shown."""
+        from imslab.capture.timeline import sightings
+
+        return drawn(
+            "timeline", sightings(self.messages, self.apdus, self.cx), self._capture.names, **options
+        )
 
     def _within(self, events: Sequence[Any]) -> list[Any]:
         start, end = self.messages[0].at, self.messages[-1].at

@@ -18,6 +18,7 @@ from imslab.charts.picture import Picture
 from imslab.charts.rtp import player, rtp
 from imslab.charts.sequence import sqn_array
 from imslab.charts.spread import spread
+from imslab.charts.timeline import timeline
 from imslab.charts.timing import timing
 
 __all__ = [
@@ -33,10 +34,12 @@ __all__ = [
     "rtp",
     "spread",
     "sqn_array",
+    "timeline",
     "timing",
 ]
 
 views.register("ladder", ladder)
+views.register("timeline", timeline)
 views.register("timing", timing)
 views.register("rtp", rtp)
 views.register("player", player)
