@@ -17,6 +17,8 @@ from imslab.srtp.keys import HIGHEST_SRTCP_INDEX
 from imslab.srtp.profiles import MOST_PACKETS, Profile
 from imslab.srtp.sealed import Sealed, seal, seal_rtcp
 
+Octets = bytes | bytearray | memoryview
+
 
 class Session:
     """One master key at work: protects what is sent, opens what is received, for any number of SSRCs.
@@ -61,12 +63,13 @@ class Session:
         """The protection profile."""
         return self.context.profile
 
-    def protect(self, packet: bytes) -> bytes:
+    def protect(self, packet: Octets) -> bytes:
         """Return the SRTP packet of an RTP packet.
 
         Raises Replayed when its index was used before (the same key stream must not hide two packets),
         SrtpError when the master key is spent, Malformed when it is no RTP packet.
         """
+        packet = bytes(packet)
         header, ssrc = rtp.header_length(packet), rtp.ssrc(packet)
         state = self._state(self._sent, ssrc)
         index = state.guess(rtp.sequence_number(packet))
@@ -79,13 +82,13 @@ class Session:
         self._left -= 1
         return sealed
 
-    def unprotect(self, packet: bytes) -> bytes:
+    def unprotect(self, packet: Octets) -> bytes:
         """Return the RTP packet of an SRTP packet.
 
         Raises Replayed when it came before or is too old, AuthenticationFailed when its tag is wrong,
         SrtpError when its MKI or SSRC is another's, Malformed when it is no SRTP packet.
         """
-        sealed = Sealed.parse(packet, self.context)
+        sealed = Sealed.parse(bytes(packet), self.context)
         state = self._state(self._received, sealed.ssrc)
         index = state.guess(sealed.number)
         state.check(index)
@@ -94,8 +97,9 @@ class Session:
         self._received[sealed.ssrc] = state
         return plain
 
-    def protect_rtcp(self, packet: bytes) -> bytes:
+    def protect_rtcp(self, packet: Octets) -> bytes:
         """Return the SRTCP packet of a (compound) RTCP packet; raise SrtpError when the key is spent."""
+        packet = bytes(packet)
         self._check_ssrc(rtp.rtcp_ssrc(rtp.check_rtcp(packet)))
         index = self._next_srtcp_index
         if not 0 <= index <= HIGHEST_SRTCP_INDEX:
@@ -106,9 +110,9 @@ class Session:
         self._left -= 1
         return sealed
 
-    def unprotect_rtcp(self, packet: bytes) -> bytes:
+    def unprotect_rtcp(self, packet: Octets) -> bytes:
         """Return the RTCP packet of an SRTCP packet; raises as ``unprotect`` does."""
-        sealed = Sealed.parse_rtcp(packet, self.context)
+        sealed = Sealed.parse_rtcp(bytes(packet), self.context)
         self._check_ssrc(sealed.ssrc)
         state = self._received_rtcp.get(sealed.ssrc) or ReplayWindow(self.context.window)
         state.check(sealed.number)

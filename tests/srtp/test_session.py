@@ -98,6 +98,16 @@ def test_what_is_added_and_what_stays_clear(name, session, rtp, rtcp):
     assert (made.unprotect(sealed), made.unprotect_rtcp(sealed_rtcp)) == (rtp(1), rtcp())
 
 
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+@pytest.mark.parametrize("name", ["AES_CM_128_HMAC_SHA1_80", "AEAD_AES_128_GCM"])
+def test_octets_may_come_in_any_form(name, kind, session, rtp, rtcp):
+    sender, receiver = session(name), session(name)
+    sealed, sealed_rtcp = sender.protect(kind(rtp(1))), sender.protect_rtcp(kind(rtcp()))
+    opened = receiver.unprotect(kind(sealed)), receiver.unprotect_rtcp(kind(sealed_rtcp))
+    assert opened == (rtp(1), rtcp())
+    assert {type(one) for one in (sealed, sealed_rtcp, *opened)} == {bytes}
+
+
 @ALL
 def test_each_bit_of_an_srtp_packet_counts(name, session, rtp):
     sealed, receiver = session(name, mki=b"ab").protect(rtp(7)), session(name, mki=b"ab")
