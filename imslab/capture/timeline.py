@@ -61,7 +61,7 @@ def _in_sip(events: "Iterable[SipEvent]") -> Iterator[Sighting]:
                 values |= _nonce(one.nonce)
         for one in given:
             values |= _auts(one.auts)
-        for one in reversed(offered):  # the first offer is shown: those of AKAv2 carry derived keys (RFC 4169)
+        for one in reversed(offered):  # the first is shown: AKAv2 has derived keys (RFC 4169)
             values |= {**_hex("CK", one.ck), **_hex("IK", one.ik)}
         label = message.method if message.is_request else f"{message.status} {message.reason}".rstrip()
         ends = event.source[0], event.destination[0]
