@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from imslab.cli.explain import from_environment, from_file
+from imslab.errors import ImslabError
 
 if TYPE_CHECKING:
     from imslab.capture import Capture
@@ -54,6 +55,9 @@ def inspect(
         Text, typer.Option(metavar="FILE", help="write a pcapng in which ESP and SRTP are open")
     ] = None,
     wav: Annotated[Text, typer.Option(metavar="DIR", help="write the sound of each stream")] = None,
+    html: Annotated[
+        Text, typer.Option(metavar="FILE", help="write the report as one page, with its pictures")
+    ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="print JSON (data/schema/inspect.schema.json)")
     ] = False,
@@ -79,12 +83,26 @@ def inspect(
     for line in _exported(capture, export_wireshark, decrypted, wav):
         print(line, file=sys.stderr)
     found = report(capture)
+    if html is not None:
+        print(_paged(capture, found, html), file=sys.stderr)
     if json:
         print(json_format.dumps(found, indent=2))
-        return
-    from imslab.cli.summary import show
+    elif html is None:
+        from imslab.cli.summary import show
 
-    show(found)
+        show(found)
+
+
+def _paged(capture: "Capture", found: dict[str, Any], file: str) -> str:
+    """Write the report as a page; return a line on it."""
+    from imslab.cli.page import page
+
+    text = page(capture, found)
+    try:
+        Path(file).write_text(text, "utf-8")
+    except OSError as error:
+        raise ImslabError(f"{file} cannot be written: {error.strerror or error}") from None
+    return f"{file}: {len(text):,} octets; it holds the names and numbers of the capture, and no key"
 
 
 def _exported(capture: "Capture", folder: Text, decrypted: Text, wav: Text) -> Iterator[str]:

@@ -13,24 +13,24 @@ MOST = 30  # rows of one table: --json has all
 _WIDTH = 140  # where the output is no terminal
 _SHORT = 24  # letters that a column keeps in any case
 
-_REGISTRATIONS: Sequence[Column] = (
+REGISTRATIONS: Sequence[Column] = (
     ("public identity", lambda row: row["impu"]),
     ("algorithm", lambda row: row["algorithm"] or "none"),
     ("result", lambda row: _with_status(row["result"], row["status"])),
     ("resync", lambda row: "yes" if row["resync"] else ""),
     ("verified", lambda row: _verdict(row["aka"]["verified"] if row["aka"] else None)),
-    ("frames", lambda row: _frames(row["frames"])),
+    ("frames", lambda row: frame_span(row["frames"])),
 )
-_CALLS: Sequence[Column] = (
+CALLS: Sequence[Column] = (
     ("from", lambda row: row["from"]),
     ("to", lambda row: row["to"]),
     ("state", lambda row: _with_status(row["state"], row["status"])),
     ("setup", lambda row: _seconds(row["setup_s"])),
     ("ringing", lambda row: _seconds(row["ringing_s"])),
     ("duration", lambda row: _seconds(row["duration_s"])),
-    ("frames", lambda row: _frames(row["frames"])),
+    ("frames", lambda row: frame_span(row["frames"])),
 )
-_STREAMS: Sequence[Column] = (
+STREAMS: Sequence[Column] = (
     ("from", lambda row: f"{row['src']}:{row['sport']}"),
     ("to", lambda row: f"{row['dst']}:{row['dport']}"),
     ("SSRC", lambda row: row["ssrc"]),
@@ -42,15 +42,15 @@ _STREAMS: Sequence[Column] = (
     ("DTMF", lambda row: row["dtmf"]),
     ("protection", lambda row: _protection(row)),
 )
-_DTLS: Sequence[Column] = (
+DTLS: Sequence[Column] = (
     ("client", lambda row: row["client"]),
     ("server", lambda row: row["server"]),
     ("version", lambda row: row["version"] or "?"),
     ("SRTP profile", lambda row: row["srtp_profile"] or "none seen"),
     ("fingerprints", lambda row: _fingerprints(row["matches_sdp"])),
-    ("frames", lambda row: _frames(row["frames"])),
+    ("frames", lambda row: frame_span(row["frames"])),
 )
-_ESP: Sequence[Column] = (
+ESP: Sequence[Column] = (
     ("from", lambda row: row["src"]),
     ("to", lambda row: row["dst"]),
     ("SPI", lambda row: row["spi"]),
@@ -69,11 +69,11 @@ def show(report: Json) -> None:
     for line in _head(report):
         console.print(line, markup=False)
     for title, rows, columns in (
-        ("Registrations", report["registrations"], _REGISTRATIONS),
-        ("Calls", report["calls"], _CALLS),
-        ("Streams", report["rtp"], _STREAMS),
-        ("DTLS", report["dtls"], _DTLS),
-        ("ESP", report["esp"], _ESP),
+        ("Registrations", report["registrations"], REGISTRATIONS),
+        ("Calls", report["calls"], CALLS),
+        ("Streams", report["rtp"], STREAMS),
+        ("DTLS", report["dtls"], DTLS),
+        ("ESP", report["esp"], ESP),
     ):
         _table(console, title, rows, columns)
     _said(console, "Findings", [_finding(one) for one in report["findings"]])
@@ -108,7 +108,7 @@ def _table(console: "Console", title: str, rows: Sequence[Json], columns: Sequen
     if not rows:
         return
     table = Table(title=f"{title}: {len(rows)}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    cells = [[_safe(value(row)) for row in rows[:MOST]] for _, value in columns]
+    cells = [[safe(value(row)) for row in rows[:MOST]] for _, value in columns]
     shown = [number for number, column in enumerate(cells) if any(column)]
     for number in shown:
         # Where the terminal is narrow, long names give way, and not what happened to them.
@@ -126,13 +126,13 @@ def _said(console: "Console", title: str, lines: Sequence[str]) -> None:
     if lines:
         console.print(f"{title}: {len(lines)}", markup=False)
         for line in lines[:MOST]:
-            console.print(f"  {_safe(line)}", markup=False)
+            console.print(f"  {safe(line)}", markup=False)
         if len(lines) > MOST:
             console.print(f"  ... and {len(lines) - MOST} more: --json has all", markup=False)
 
 
 def _finding(finding: Json) -> str:
-    frames = f" (frames {_frames(finding['frames'])})" if finding["frames"] else ""
+    frames = f" (frames {frame_span(finding['frames'])})" if finding["frames"] else ""
     return f"{finding['severity']}: {finding['what']}{frames}. {finding['why']}"
 
 
@@ -142,7 +142,7 @@ def _plain(text: str) -> Any:
     return Text(text)
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
     """Return text without what a terminal would take for a command: it comes from the network."""
     return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
@@ -159,7 +159,8 @@ def _seconds(value: float | None) -> str:
     return "" if value is None else f"{value * 1e3:.0f} ms" if value < 1 else f"{value:.1f} s"
 
 
-def _frames(frames: Sequence[int]) -> str:
+def frame_span(frames: Sequence[int]) -> str:
+    """Return the first and the last of some frames."""
     if len(frames) < 2:
         return "".join(map(str, frames))
     return f"{frames[0]}-{frames[-1]}"
