@@ -28,11 +28,15 @@ _ROCS = (range(1), range(1, 16))  # a capture may begin after some wraps of the 
 
 
 class Clear(NamedTuple):
-    """Packets of one stream that a key opened: their places in it, where each lies, how long it is."""
+    """Packets of one stream that a key opened: their places in it, where each lies, how long it is.
+
+    ``padding``  how many octets at its end are none of the media (RFC 3550, 5.1)
+    """
 
     place: Column
     start: Column
     length: Column
+    padding: Column
     key: SrtpKey
 
 
@@ -60,7 +64,7 @@ class Opener:
             for clear in self.stream(rows, rtcp=False):
                 place = clear.place + mine.start
                 start[place] = clear.start + head[clear.place]
-                size[place] = clear.length - head[clear.place] - self._padding(clear)
+                size[place] = clear.length - head[clear.place] - clear.padding
                 opened[place] = True
         return replace(packets, start=start, size=np.maximum(size, 0), opened=opened)
 
@@ -98,12 +102,15 @@ class Opener:
         found = bulk.unprotect(
             key.profile, key.key, key.salt, octets, start, length, roc=roc, rtcp=rtcp, **key.parameters
         )
+        padding = _padding(found)
         at = self._index.data.append(found.octets.tobytes()) + found.start
         good = found.ok
         for copy, original in _copies(found, octets, start, length):
-            good[copy], at[copy], found.length[copy] = True, at[original], found.length[original]
+            good[copy] = True
+            for column in (at, found.length, padding):
+                column[copy] = column[original]
         failed = place[found.reason == bulk.Reason.AUTHENTICATION_FAILED]
-        return Clear(place[good], at[good], found.length[good], key), failed
+        return Clear(place[good], at[good], found.length[good], padding[good], key), failed
 
     def _octets(self, rows: Column) -> tuple[object, Column, Column]:
         """Return a buffer with the packets of these rows, and where each lies in it."""
@@ -145,11 +152,16 @@ class Opener:
         except ImslabError:  # it cannot be tried: cut, or with another MKI
             return None
 
-    def _padding(self, clear: Clear) -> Column:
-        """Return how many octets of padding each opened packet ends with (RFC 3550, 5.1)."""
-        padded = self._index.data.u8(clear.start) & 0x20 != 0
-        padding: Column = np.where(padded, self._index.data.u8(clear.start + clear.length - 1), 0)
-        return padding
+
+def _padding(found: bulk.Opened) -> Column:
+    """Return how many octets of padding each opened packet ends with."""
+    padding = np.zeros(len(found), np.int64)
+    good = np.flatnonzero(found.ok & (found.length > 0))
+    start = found.start[good]
+    padded = found.octets[start] & 0x20 != 0
+    last = start[padded] + found.length[good[padded]] - 1
+    padding[good[padded]] = found.octets[last]
+    return padding
 
 
 def _copies(found: bulk.Opened, octets: object, start: Column, length: Column) -> Iterator[tuple[int, int]]:

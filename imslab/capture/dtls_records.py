@@ -32,13 +32,12 @@ class DtlsRows:
 
 def rows(index: Index) -> DtlsRows:
     """Return the datagrams that begin with a whole DTLS record."""
-    found = np.flatnonzero((index.protocol == UDP) & (index.length > _HEADER))
-    word = index.data.u32(index.start[found])
-    kind, version = word >> 24, word >> 8 & 0xFFFF
-    likely = (kind >= _TYPES[0]) & (kind <= _TYPES[-1]) & np.isin(version, _VERSIONS)
-    found, kind = found[likely], kind[likely]
-    whole = index.data.u16(index.start[found] + 11) + _HEADER <= index.length[found]
-    return DtlsRows(found[whole], kind[whole])
+    kind = index.head[:, 0]
+    likely = (kind >= _TYPES[0]) & (kind <= _TYPES[-1]) & (index.protocol == UDP) & (index.length > _HEADER)
+    found = np.flatnonzero(likely)
+    found = found[np.isin(index.words[found, 0] >> 8 & 0xFFFF, _VERSIONS)]
+    found = found[index.data.u16(index.start[found] + 11) + _HEADER <= index.length[found]]
+    return DtlsRows(found, kind[found].astype(np.int64))
 
 
 def counts(index: Index, rows: Column) -> dict[int, int]:

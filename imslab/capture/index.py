@@ -30,6 +30,7 @@ from imslab.capture.link import LINK_NAMES
 
 __all__ = ["LINK_NAMES", "TCP", "UDP", "Column", "Index", "Mask", "Via", "address", "build"]
 
+_HEAD = 12  # octets: the fixed header of RTP; STUN's magic cookie, DTLS's version lie within
 _PART = 32_768  # frames that are taken at a time
 
 
@@ -127,6 +128,19 @@ class Index:
     def target(self) -> Addresses:
         """The destination address of each row, 16 octets."""
         return self.flows.addresses(self.flows.pair)[1][self.flow]
+
+    @cached_property
+    def head(self) -> NDArray[np.uint8]:
+        """The first 12 octets from each row's payload on, n by 12: what tells protocols apart, read once.
+
+        Of a shorter payload the rest is what follows it in the data: look at ``length`` too.
+        """
+        return self.data.windows(self.start, _HEAD)
+
+    @property
+    def words(self) -> NDArray[np.uint32]:
+        """The same as numbers of four octets, most significant first: n by 3."""
+        return self.head.view(">u4")
 
     def octets(self, row: int) -> bytes:
         """Return the payload of a row."""

@@ -84,9 +84,9 @@ def read(
 
 def rows(index: Index) -> Column:
     """Return the rows that hold RTCP: version 2, a type that RTP leaves free, a length that fits."""
-    likely = (index.protocol == UDP) & (index.length >= 8)
-    found = np.flatnonzero(likely)
-    word = index.data.u32(index.start[found])
+    kinds = (index.head[:, 1] >= SR) & (index.head[:, 1] <= XR) & (index.head[:, 0] >> 6 == 2)
+    found = np.flatnonzero(kinds & (index.protocol == UDP) & (index.length >= 8))
+    word = index.words[found, 0].astype(np.int64)
     kind, size = word >> 16 & 0xFF, ((word & 0xFFFF) + 1) * 4
     form = (word >> 30 == 2) & (kind >= SR) & (kind <= XR) & (size <= index.length[found]) & (size >= 8)
     padded = (word & 0x20000000 != 0) & (size < index.length[found])  # only the last one may be padded

@@ -84,7 +84,7 @@ class RtpPackets:
 def read(capture: CaptureFile, index: Index) -> RtpPackets:
     """Return all packets that have the form of RTP."""
     rows = np.flatnonzero((index.protocol == UDP) & (index.length >= HEADER))
-    head = index.data.windows(index.start[rows], HEADER)  # at once: what costs is to come to a packet at all
+    head = index.head if len(rows) == len(index) else index.head.take(rows, axis=0)
     form = (head[:, 0] >> 6 == 2) & (
         (head[:, 1] & 0x7F < _RTCP_TYPES[0]) | (head[:, 1] & 0x7F > _RTCP_TYPES[-1])
     )

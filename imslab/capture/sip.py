@@ -90,11 +90,9 @@ def looks_like_sip(octets: bytes) -> bool:
 def _datagrams(
     capture: CaptureFile, index: Index, warnings: list[str], unreadable: list[int]
 ) -> Iterator[SipEvent]:
-    first = np.zeros(len(index), np.uint8)
-    rows = np.flatnonzero((index.protocol == UDP) & (index.length > 12))
-    first[rows] = index.data.u8(index.start[rows])
+    first = index.head[:, 0]
     letters = (first >= 0x21) & (first < 0x7F) | (first == 0x0D) | (first == 0x0A)
-    for row in np.flatnonzero(letters).tolist():
+    for row in np.flatnonzero(letters & (index.protocol == UDP) & (index.length > 12)).tolist():
         octets = index.octets(row)
         if not looks_like_sip(octets):
             continue

@@ -52,9 +52,7 @@ class StunMessages:
 
 def read(index: Index) -> StunMessages:
     """Return the STUN messages of a capture in the order of their rows."""
-    rows = np.flatnonzero(index.length >= HEADER)
-    at = index.start[rows]
-    rows = rows[index.data.u32(at + 4) == COOKIE]
+    rows = np.flatnonzero((index.words[:, 1] == COOKIE) & (index.length >= HEADER))
     kind, length = index.data.u16(index.start[rows]), index.data.u16(index.start[rows] + 2)
     form = (
         (kind < 0x4000)
