@@ -44,8 +44,9 @@ def decide(numbers: Integers, state: ReplayWindow, opens: Open) -> tuple[Integer
     if found is None:
         return _one_by_one(numbers, state, opens)
     reason, index = found
-    accepted = np.unique(index[reason == Reason.OPENED])
-    for one in accepted[-state.size :].tolist():
+    accepted = index[reason == Reason.OPENED]
+    recent = accepted[accepted > accepted.max(initial=0) - state.size]
+    for one in np.sort(recent).tolist():
         state.accept(one)
     return found
 

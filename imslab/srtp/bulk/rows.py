@@ -94,11 +94,11 @@ class CounterModeRows:
         # A counter block encrypted by AES alone is a block of key stream.
         self._encrypt = AesCipher(algorithms.AES(keys.key), modes.ECB()).encryptor().update_into
         self._hmac = HMAC(keys.auth, hashes.SHA1())
-        self._blocks, self._stream = np.empty(0, np.complex128), np.empty(0, np.uint8)
+        self._authenticated, self._blocks, self._stream = _Room(), _Room(), _Room()
 
     def open(self, rows: Rows, out: Octets | None) -> Booleans:
         """Check the tags; then apply the key stream."""
-        authenticated = np.empty((len(rows), rows.width + rows.words.shape[1]), np.uint8)
+        authenticated = self._authenticated.take(len(rows), rows.width + rows.words.shape[1])
         body = authenticated[:, : rows.width]
         gather(rows.octets, rows.start, rows.width, body)
         authenticated[:, rows.width :] = rows.words
@@ -129,25 +129,32 @@ class CounterModeRows:
         first = np.empty((len(rows), 2), ">u8")
         first[:, 0] = rows.ssrc.astype(np.uint64) ^ np.uint64(high)
         first[:, 1] = rows.index.astype(np.uint64) << np.uint64(16) ^ np.uint64(low)
-        blocks, stream = self._scratch(len(rows) * count)
-        blocks.reshape(len(rows), count)[:] = first.view(np.complex128)  # for numpy, 16 octets at a time
+        blocks = self._blocks.take(len(rows), count * _BLOCK)
+        stream = self._stream.take(1, blocks.size + _BLOCK - 1)  # as update_into wants it
+        blocks.view(np.complex128)[:] = first.view(np.complex128)  # for numpy, 16 octets at a time
         blocks.view(">u2").reshape(len(rows), count, 8)[:, :, 7] = np.arange(count, dtype=">u2")
-        self._encrypt(blocks.data.cast("B"), stream.data)
-        return stream[: blocks.nbytes].reshape(len(rows), count * _BLOCK)[:, :width]
+        self._encrypt(blocks.reshape(-1).data, stream[0].data)
+        return stream[0, : blocks.size].reshape(blocks.shape)[:, :width]
 
-    def _scratch(self, count: int) -> tuple[NDArray[np.complex128], Octets]:
-        """Return room for counter blocks and key stream, the same every time: new memory is slow."""
-        if len(self._blocks) < count:
-            self._blocks = np.empty(count, np.complex128)
-            self._stream = np.empty(count * _BLOCK + _BLOCK - 1, np.uint8)  # as update_into wants it
-        return self._blocks[:count], self._stream[: count * _BLOCK + _BLOCK - 1]
+
+class _Room:
+    """Memory for a matrix, the same every time: new memory is slow."""
+
+    def __init__(self) -> None:
+        self._octets = np.empty(0, np.uint8)
+
+    def take(self, rows: int, width: int) -> Octets:
+        """Return a matrix; what was returned before is overwritten."""
+        if self._octets.size < rows * width:
+            self._octets = np.empty(rows * width, np.uint8)
+        return self._octets[: rows * width].reshape(rows, width)
 
 
 class GcmRows:
     """AES-GCM: what is in clear, and SRTCP's word, are the associated data."""
 
     def __init__(self, keys: Keys) -> None:
-        self._salt = np.frombuffer(keys.salt, np.uint8)
+        self._salt = np.frombuffer(keys.salt, ">u4").astype(np.int64)
         self._decrypt = AESGCM(keys.key).decrypt
 
     def open(self, rows: Rows, out: Octets | None) -> Booleans:
@@ -181,11 +188,11 @@ class GcmRows:
 
     def _ivs(self, rows: Rows) -> Octets:
         """Return 00 00 | SSRC | index (48 bits) xor the salt, 12 octets for each packet."""
-        ivs = np.zeros((len(rows), 12), np.uint8)
-        ivs[:, 2:6] = rows.ssrc.astype(">u4").view(np.uint8).reshape(-1, 4)
-        ivs[:, 6:] = rows.index.astype(">u8").view(np.uint8).reshape(-1, 8)[:, 2:]
-        ivs ^= self._salt
-        return ivs
+        ivs = np.empty((len(rows), 3), ">u4")
+        ivs[:, 0] = rows.ssrc >> 16 ^ self._salt[0]
+        ivs[:, 1] = (rows.ssrc & 0xFFFF) << 16 ^ rows.index >> 32 ^ self._salt[1]
+        ivs[:, 2] = rows.index & 0xFFFFFFFF ^ self._salt[2]
+        return ivs.view(np.uint8)
 
 
 def row_cipher(profile: Profile, keys: Keys) -> RowCipher:
