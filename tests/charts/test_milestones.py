@@ -7,7 +7,7 @@ import pytest
 from imslab.charts.milestones import MOST, milestones
 from imslab.errors import Malformed
 
-CALL = {
+CALL: dict[str, list[tuple[str, float | None]]] = {
     "alice": [("ringing", 0.012), ("answer", 0.051), ("first picture", 0.31)],
     "bob": [("answer", 0.049), ("first picture", None), ("first packet", 1.25)],
 }

@@ -19,7 +19,7 @@ def tshark(trace, *options):
 @pytest.mark.parametrize("trace", TRACES, ids=lambda trace: trace.stem)
 def test_tshark_and_we_see_the_same(trace):
     faults = "_ws.malformed || ip.checksum.status == 0 || _ws.expert.severity >= 6291456"  # warnings too
-    # tshark has no keys for SRTCP: it warns that it cannot read it, and takes a part of it for what it is not.
+    # tshark has no keys for SRTCP: it warns that it cannot read it, or takes a part of it for what it is not.
     assert tshark(trace, "-Y", f"({faults}) && !srtcp") == []
     capture = open_capture(trace)
     assert capture.warnings == []

@@ -101,13 +101,12 @@ async def test_who_is_not_let_in(lab: imslab.Lab) -> None:
     assert terminal.ue.state is State.REGISTERED  # nobody has told the UE: it did not subscribe
 
 
-async def test_a_wrong_res_gets_403() -> None:
+async def test_a_wrong_res_gets_403(monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong RES gives a wrong password of RFC 4169, and Kamailio compares it with what our HSS gave."""
     lab = await lab_on_kamailio("AKAv2-MD5")
     try:
         assert lab.alice.profile is not None
-        wrong = _Card(lab)
-        lab.alice.card.client.authenticate = wrong  # type: ignore[method-assign]
+        monkeypatch.setattr(lab.alice.card.client, "authenticate", _Card(lab))
         with pytest.raises(RegistrationFailed) as caught:
             await lab.alice.register()
         assert caught.value.status == 403
