@@ -138,7 +138,7 @@ class Call(ABC):
     def stop(self, now: float) -> None:
         """Let go of every timer."""
         if self.leg is not None:
-            self.leg.stop()
+            self.leg.stop(now)
 
     def moment(self, name: str, now: float) -> None:
         """Note when something happened for the first time."""

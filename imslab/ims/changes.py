@@ -25,6 +25,7 @@ class Changes:
         self._negotiation = leg.negotiation
         self._asking: Client | None = None  # our INVITE or UPDATE that is not answered yet
         self._asked: Server | None = None  # the peer's, which the owner has to answer
+        self._deadline: Timer | None = None
         self._patience: Timer | None = None
         self._again: Timer | None = None
         self._later: Action | None = None  # an offer of ours that waits for the ACK of the peer's
@@ -40,11 +41,11 @@ class Changes:
         waiting = self._asking is not None or self._asked is not None or self._later is not None
         return waiting or self._negotiation.is_pending
 
-    def stop(self) -> None:
-        """Let go of every timer."""
-        for timer in (self._patience, self._again):
-            if timer is not None:
-                timer.cancel()
+    def stop(self, now: float) -> None:
+        """Let go of every timer; a change that the peer still waits for gets 487 (RFC 3261, 15.1.2)."""
+        self.refuse(487, now)
+        if self._again is not None:
+            self._again.cancel()
         self._later = None
 
     # -- ours ------------------------------------------------------------------------------------
@@ -72,11 +73,20 @@ class Changes:
     def _send(self, method: str, sdp: bytes, now: float) -> None:
         rows = [self._leg.contact, *CAPABILITIES, *self._leg.session_asked()]
         self._asking = self._leg.ask(method, now, self._answered, rows, sdp)
+        if method == "INVITE":  # whose transaction would wait for ever, once it is proceeding
+            until = now + self._agent.transactions.timing.timeout + self._call.times.offer
+            self._deadline = self._agent.timers.start(until, partial(self._overdue, self._asking))
+
+    def _overdue(self, client: Client, now: float) -> None:
+        client.abandon(now)
+        self._answered(client, Message.reply(client.request, 408), now)
 
     def _answered(self, client: Client, response: Message, now: float) -> None:
         status = response.status
         if 200 <= status < 300 and client.request.method == "INVITE":
             self._leg.acknowledge(client.request, response)
+        if status >= 200 and self._deadline is not None and client.request.method == "INVITE":
+            self._deadline.cancel()
         if client is not self._asking or status < 200:
             return
         self._asking = None
@@ -84,7 +94,7 @@ class Changes:
             self._agreed(client.request, response, now)
         elif status in (408, 481) or client.silent:
             # RFC 3261, 12.2.1.2: who does not know the dialog, or does not answer, is gone.
-            self._leg.stop()
+            self._leg.stop(now)
             self._call.left(self._leg, f"the other side, or the core, is gone ({response.reason})", now)
         elif status == 491:
             self._wait(client.request, now)

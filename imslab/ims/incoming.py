@@ -214,5 +214,7 @@ class IncomingCall(Call):
         """Let go of every timer."""
         super().stop(now)
         self._stop_waiting()
+        if not self._server.has_answered:
+            self._server.reply((self.ending and self.ending.status) or 480, now)
         if self._repeat is not None:
             self._repeat.cancel()

@@ -57,10 +57,10 @@ class Leg:
         """Whether a 2xx of ours has not been acknowledged yet."""
         return self._success is not None
 
-    def stop(self) -> None:
+    def stop(self, now: float) -> None:
         """Let go of every timer."""
         self.session.stop()
-        self.changes.stop()
+        self.changes.stop(now)
         if self._success is not None and not self._hanging_up:
             # Else a BYE still has to follow, when the ACK has come or nobody can expect it any more.
             self._success[1].cancel()
@@ -121,7 +121,7 @@ class Leg:
         self.learn(request)
         if request.method == "BYE":
             server.reply(200, now)
-            self.stop()
+            self.stop(now)
             self.call.left(self, _reason(request), now)
         elif request.method == "PRACK":
             self.call.prack(server, now)
@@ -187,7 +187,7 @@ class Leg:
 
     def _bye(self, now: float, reason: str) -> None:
         self._hanging_up = ""
-        self.stop()
+        self.stop(now)
         self.call.leaves(self)
         rows = [("Reason", f'SIP;cause=200;text="{quotable(reason)}"')] if reason else []
         ending = Ending(None, reason or "hung up", "us")

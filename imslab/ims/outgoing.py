@@ -169,7 +169,7 @@ class OutgoingCall(Call):
             self.leg.session.start(interval, ours=ours, now=now)
 
     def _failure(self, client: Client, response: Message, now: float) -> None:
-        self._drop_legs()
+        self._drop_legs(now)
         if self._unheeded is not None:
             self._unheeded.cancel()
         if self._cancelled is not None:
@@ -188,9 +188,9 @@ class OutgoingCall(Call):
             self._legs = {tag: other for tag, other in self._legs.items() if other is not leg}
         super().left(leg, reason, now)
 
-    def _drop_legs(self) -> None:
+    def _drop_legs(self, now: float) -> None:
         for leg in self._legs.values():
-            leg.stop()
+            leg.stop(now)
         self._legs.clear()
 
     # -- 407 -------------------------------------------------------------------------------------
@@ -252,7 +252,7 @@ class OutgoingCall(Call):
         """Let go of every timer."""
         super().stop(now)
         for leg in self._legs.values():
-            leg.stop()
+            leg.stop(now)
         self._stop_waiting()
 
 

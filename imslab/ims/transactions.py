@@ -6,7 +6,9 @@ came from, so nobody can answer, cancel or acknowledge what somebody else has as
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
+from imslab.errors import Malformed
 from imslab.ims.node import Address
 from imslab.ims.timers import Action, Timer, Timers
 from imslab.sip import Message, transaction
@@ -131,8 +133,16 @@ class Server(_Entry):
     @property
     def tag(self) -> str:
         """The To tag of every response that is made here (RFC 3261, 8.2.6.2)."""
-        self._tag = self._tag or self.request.to.tag or self._layer.new_tag()
+        if not self._tag:
+            with suppress(Malformed):  # a request that is answered with 400: its To may be the reason
+                self._tag = self.request.to.tag or ""
+            self._tag = self._tag or self._layer.new_tag()
         return self._tag
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether a final response has been sent."""
+        return self.transaction.state not in (transaction.State.TRYING, transaction.State.PROCEEDING)
 
     def reply(
         self, status: int, now: float, headers: Iterable[tuple[str, object]] = (), body: bytes = b""
