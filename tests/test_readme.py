@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from imslab.cli.app import app
+from imslab.cli.app import app_for
 
 ROOT = Path(__file__).resolve().parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 PAGES = {name: (ROOT / name).read_text("utf-8") for name in ("README.md", "CONTRIBUTING.md", ".ci/run")}
-COMMANDS = {one.name for one in app.registered_commands} | {one.name for one in app.registered_groups}
+_ALL = app_for()
+COMMANDS = {one.name for one in _ALL.registered_commands} | {one.name for one in _ALL.registered_groups}
 
 
 def verbs(text: str) -> set[str]:

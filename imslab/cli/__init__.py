@@ -41,10 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str]) -> int:
     import typer
 
-    from imslab.cli.app import app
+    from imslab.cli.app import app_for
 
     try:
-        status = app(args=list(arguments), prog_name="imslab", standalone_mode=False)
+        status = app_for(arguments)(args=list(arguments), prog_name="imslab", standalone_mode=False)
     except typer.Abort:
         return INTERRUPTED
     except Exception as error:

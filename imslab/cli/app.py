@@ -1,20 +1,51 @@
-"""The commands and their options, in the order in which ``imslab --help`` lists them."""
+"""The commands and their options, in the order in which ``imslab --help`` lists them.
 
-from typing import Annotated
+Only the command that is asked for is imported: who inspects a capture does not wait for what serves a demo.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 import imslab
-from imslab.cli import anonymise, card, card_write, core, demo, doctor, explain, inspect, kamailio, lab
 
-app = typer.Typer(
-    name="imslab",
-    help="A laboratory for IMS authentication with the SIM card. Teaching crypto: not for production.",
-    epilog="Example: imslab doctor",
-    add_completion=False,
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
+
+class Command(NamedTuple):
+    """Where a command is: a function in a module of this room, and how it is told to the option parser."""
+
+    module: str
+    function: str
+    epilog: str
+    settings: dict[str, Any] | None = None
+
+
+COMMANDS = {
+    "lab": Command(
+        "lab", "lab",
+        'Example: imslab lab --no-browser --port 8890     (from the checkout: make lab ARGS="...")',
+        {"allow_extra_args": True, "ignore_unknown_options": True},
+    ),
+    "doctor": Command("doctor", "doctor", "Example: imslab doctor"),
+    "explain": Command(
+        "explain", "explain",
+        "Example: imslab explain --algorithm AKAv2-MD5 --nonce ... --response ... --k @k --opc @opc",
+    ),
+    "inspect": Command(
+        "inspect", "inspect", "Example: imslab inspect call.pcapng --k @k --opc @opc --keylog keys.log"
+    ),
+    "anonymise": Command(
+        "anonymise", "anonymise",
+        "Example: imslab anonymise field.pcapng public.pcapng --k @k --opc @opc",
+    ),
+    "core": Command("core", "core", "Example: imslab core --port 5060 --profile data/profiles/alice.json"),
+    "demo": Command("demo", "demo", "Example: imslab demo --trace demo.pcapng"),
+}  # fmt: skip
+GROUPS = ("card", "kamailio")
+_CARD_WRITE = Command(
+    "card_write", "write", "Example: imslab card write --profile data/profiles/bob.json --adm @adm.txt"
 )
 
 
@@ -24,7 +55,28 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+def app_for(arguments: Sequence[str] = ()) -> typer.Typer:
+    """Return the program with the command that ``arguments`` name, or, where they name none, with all."""
+    named = next((word for word in arguments if not word.startswith("-")), "")
+    wanted = [named] if named in (*COMMANDS, *GROUPS) else [*COMMANDS, *GROUPS]
+    app = typer.Typer(
+        name="imslab",
+        help="A laboratory for IMS authentication with the SIM card. Teaching crypto: not for production.",
+        epilog="Example: imslab doctor",
+        add_completion=False,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(options)
+    for name in wanted:
+        if name in COMMANDS:
+            _add(app, name, COMMANDS[name])
+        else:
+            app.add_typer(_group(name), name=name)
+    return app
+
+
 def options(
     version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True)] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of a fault in imslab.")] = False,
@@ -32,26 +84,14 @@ def options(
     """Options before the command; ``--debug`` is read by imslab.cli.main."""
 
 
-app.command(
-    "lab",
-    epilog='Example: imslab lab --no-browser --port 8890     (from the checkout: make lab ARGS="...")',
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-)(lab.lab)
-app.command("doctor", epilog="Example: imslab doctor")(doctor.doctor)
-app.command(
-    "explain",
-    epilog="Example: imslab explain --algorithm AKAv2-MD5 --nonce ... --response ... --k @k --opc @opc",
-)(explain.explain)
-app.command("inspect", epilog="Example: imslab inspect call.pcapng --k @k --opc @opc --keylog keys.log")(
-    inspect.inspect
-)
-app.command("anonymise", epilog="Example: imslab anonymise field.pcapng public.pcapng --k @k --opc @opc")(
-    anonymise.anonymise
-)
-app.command("core", epilog="Example: imslab core --port 5060 --profile data/profiles/alice.json")(core.core)
-app.command("demo", epilog="Example: imslab demo --trace demo.pcapng")(demo.demo)
-card.app.command(
-    "write", epilog="Example: imslab card write --profile data/profiles/bob.json --adm @adm.txt"
-)(card_write.write)
-app.add_typer(card.app, name="card")
-app.add_typer(kamailio.app, name="kamailio")
+def _add(app: typer.Typer, name: str, command: Command) -> None:
+    function = getattr(import_module(f"imslab.cli.{command.module}"), command.function)
+    app.command(name, epilog=command.epilog, context_settings=command.settings)(function)
+
+
+@cache
+def _group(name: str) -> typer.Typer:
+    app: typer.Typer = import_module(f"imslab.cli.{name}").app
+    if name == "card":
+        _add(app, "write", _CARD_WRITE)
+    return app
