@@ -474,11 +474,13 @@ def _content_length(body: bytes) -> Row:
 
 
 def _tagged(row: Row, tag: str) -> Row:
-    if not is_token(tag):
-        raise Malformed("bad tag", expected="a token")
     known, value, line = row
     try:
         has_tag = NameAddr.parse(value).tag is not None
     except Malformed:
         return row  # answered with 400: copied as it came
-    return row if has_tag else (known, f"{value};tag={tag}", f"{line.rstrip()};tag={tag}")
+    if has_tag:
+        return row
+    if not is_token(tag):
+        raise Malformed("bad tag", expected="a token")
+    return known, f"{value};tag={tag}", f"{line.rstrip()};tag={tag}"
