@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from imslab.data import profile_path
 from imslab.uicc import Card, Exchange, IsimClient, Profile
 from imslab.uicc.access import lab_rules
 from imslab.uicc.ota import deliver
@@ -27,10 +26,10 @@ BROWSER, CARD = 11, 111  # the last octets of the first browser's and the first 
 class Person:
     """One subscriber of the demo: a profile, a card in a slot, and the bridge to it."""
 
-    def __init__(self, demo: "Demo", name: str, position: int) -> None:
-        self.name, self._demo, self._position = name, demo, position
+    def __init__(self, demo: "Demo", profile: Profile, position: int) -> None:
+        self.name, self.profile = profile.name, profile
+        self._demo, self._position = demo, position
         self.reader: str | None = None
-        self.profile = Profile.load(profile_path(name))
         self._pairing = Pairing(random=demo.random)
         self.slot: Slot
         self.bridge: Bridge

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, BinaryIO
 
+from imslab.data import profile_path
 from imslab.errors import ImslabError, NetworkError
 from imslab.ims.node import Event, RandomSource
 from imslab.ims.scscf import Policy
@@ -55,7 +56,7 @@ class Ports:
 class Demo:
     """Everything that the browser demo needs, in this process; ``start`` it and ``close`` it.
 
-    ``subscribers``  names of profiles in data/profiles; each gets a page, a software card and a bridge
+    ``subscribers``  names in data/profiles, or profiles; each gets a page, a software card and a bridge
     ``reader``       a part of a PC/SC reader's name, or "auto": the first subscriber's card is there
     ``profile``      what the HSS knows of that card; by default what it knows of the software card
     ``core``         the WebSocket of another P-CSCF (ws:// or wss://); then there is no core here
@@ -70,7 +71,7 @@ class Demo:
 
     def __init__(
         self,
-        subscribers: Sequence[str] = ("alice", "bob"),
+        subscribers: Sequence[str | Profile] = ("alice", "bob"),
         *,
         host: str = HOST,
         ports: Ports = Ports(),
@@ -93,7 +94,10 @@ class Demo:
         self._other_core, self._policy, self.random = core, policy, random
         self._trace, self.on_code, self.on_event = trace, on_code, on_event
         self.certificate: Certificate | None = make([host, "localhost"]) if tls else None
-        self.people = {name: Person(self, name, number) for number, name in enumerate(subscribers)}
+        profiles = [
+            one if isinstance(one, Profile) else Profile.load(profile_path(one)) for one in subscribers
+        ]
+        self.people = {one.name: Person(self, one, number) for number, one in enumerate(profiles)}
         first = next(iter(self.people.values()))
         first.reader, first.profile = reader, profile or first.profile
         self.passwords = dict(passwords or {})

@@ -4,6 +4,7 @@ Its flags: headless, fake devices (which also give real host candidates in place
 loopback, and no talk with the browser's own servers.
 """
 
+import asyncio
 import shutil
 from contextlib import asynccontextmanager
 from typing import Any
@@ -55,11 +56,12 @@ class Stage:
         address: str = "",
         wait: str = "ready",
         clock: bool = False,
+        before: Any = None,
         **context: Any,
     ):
         """Open a subscriber's page in a browser profile of its own and wait for a state.
 
-        ``clock``  the page's clock is the test's
+        ``clock``  the page's clock is the test's;  ``before``: awaited with the page before it is loaded
         """
         settings = {"viewport": {"width": 1280, "height": 900}, "ignore_https_errors": True, **context}
         made = await self.browser.new_context(**settings)
@@ -71,6 +73,8 @@ class Stage:
         page.on("websocket", lambda socket: self.requests.append(socket.url))
         if clock:
             await page.clock.install()
+        if before is not None:
+            await before(page)
         await page.goto(address or self.demo.page(name))
         if wait:
             await state(page, wait)
@@ -129,6 +133,13 @@ async def call_state(page: Any, wanted: str, timeout: float = 30_000) -> None:
 async def dial(page: Any, name: str, kind: str = "with video") -> None:
     """Click on the button that calls a contact."""
     await page.get_by_role("button", name=f"Call {name} {kind}".replace(" voice", ", voice")).click()
+
+
+async def until(page: Any, expression: str, seconds: float = 20.0) -> None:
+    """Wait until a JavaScript expression is true; the page's policy forbids Playwright's own way to wait."""
+    async with asyncio.timeout(seconds):
+        while not await page.evaluate(expression):
+            await asyncio.sleep(0.05)
 
 
 async def figures(page: Any) -> tuple[int, int]:

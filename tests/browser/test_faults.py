@@ -147,8 +147,9 @@ class Man:
         self.page = None
         self.silent = False
 
-    async def sit_down(self, page, stage):
-        await page.route_web_socket(re.compile(re.escape(stage.demo.sip)), self.meet)
+    def between(self, stage):
+        """Return what seats him between the page and the network, before the page is loaded."""
+        return lambda page: page.route_web_socket(re.compile(re.escape(stage.demo.sip)), self.meet)
 
     def meet(self, page):
         self.page, server = page, page.connect_to_server()
@@ -162,10 +163,8 @@ class Man:
 
 
 async def with_man(stage, change=lambda message: message):
-    page = await stage.open("alice")
     man = Man(change)
-    await man.sit_down(page, stage)
-    return page, man
+    return await stage.open("alice", before=man.between(stage)), man
 
 
 async def test_malformed_messages_are_dropped_and_said(stage):
@@ -199,7 +198,7 @@ async def test_requests_that_fit_nowhere_get_an_answer(stage):
         "Via: SIP/2.0/WS p;branch=z9hG4bK{n}\r\nFrom: <sip:x@y>;tag=1\r\n"
         "To: <sip:a@b>{tag}\r\nCall-ID: {n}\r\n"
     )
-    last = "status => [...document.querySelectorAll('#rows .sip.right .label')].at(-1)"
+    last = "[...document.querySelectorAll('#rows .sip.right .label')].at(-1)"
     cases = {
         "BYE": (";tag=2", "481"), "CANCEL": ("", "481"), "INFO": ("", "405"), "OPTIONS": ("", "200"),
         "INVITE": ("", "488"), "MESSAGE": ("", "415"),
@@ -209,7 +208,7 @@ async def test_requests_that_fit_nowhere_get_an_answer(stage):
         rows = head.format(n=n, tag=tag)
         man.page.send(f"{method} sip:a SIP/2.0\r\n{rows}CSeq: 1 {method}\r\n\r\n")
         row = page.locator("#rows .sip.right .label").last
-        await page.wait_for_function(f"{last}.textContent.startsWith(status)", arg=status)
+        await chromium.until(page, f"{last}?.textContent.startsWith('{status}')")
         answers.append((await row.inner_text())[:3])
     assert answers == [status for _, status in cases.values()]
 
@@ -302,20 +301,22 @@ async def test_a_network_that_refuses(stage):
 
 async def test_a_registration_that_the_network_ends_is_made_again(browser):
     policy = Policy(min_expires=1, max_expires=2)
-    async with chromium.staged(browser, policy=policy, robot=None) as stage:
+    events = []
+    async with chromium.staged(browser, policy=policy, robot=None, on_event=events.append) as stage:
         page = await stage.open("alice", clock=True)
         await page.click("#login")
         await state(page, "registered")
         await page.clock.pause_at(await page.evaluate("Date.now() / 1000 + 0.01"))  # no timer renews it
+        await until(lambda: any(event.what == "registration expired" for event in events))
+        await page.clock.run_for(500)
         await page.wait_for_selector("#rows .note", timeout=15_000)
         assert "ended your registration" in await page.inner_text("#rows .note")
         await until(lambda: registered(stage) == ["alice"])
 
 
 async def test_a_laptop_that_slept_finds_a_dead_connection_and_logs_in_again(stage):
-    page = await stage.open("alice", clock=True)
     man = Man()
-    await man.sit_down(page, stage)
+    page = await stage.open("alice", clock=True, before=man.between(stage))
     await page.click("#login")
     await state(page, "registered")
     man.silent = True
@@ -329,15 +330,14 @@ async def test_a_laptop_that_slept_finds_a_dead_connection_and_logs_in_again(sta
 
 
 async def test_a_laptop_that_slept_for_too_long_has_to_log_in_again(stage):
-    page = await stage.open("alice", clock=True)
     man = Man()
-    await man.sit_down(page, stage)
+    page = await stage.open("alice", clock=True, before=man.between(stage))
     await page.click("#login")
     await state(page, "registered")
     man.silent = True
     await page.clock.fast_forward(200 * 3600 * 1000)
     await page.clock.run_for(60_000)
-    await page.wait_for_function(
-        "['expired', 'noNetwork'].includes(document.getElementById('status').dataset.state)"
+    await chromium.until(
+        page, "['expired', 'noNetwork'].includes(document.getElementById('status').dataset.state)"
     )
     man.silent = False

@@ -82,9 +82,7 @@ class Foreign:
         return await self.page.evaluate(START, given)
 
     async def event(self, name):
-        await self.page.wait_for_function(
-            "name => window.events.some((one) => one.startsWith(name))", arg=name, timeout=20_000
-        )
+        await chromium.until(self.page, f"window.events.some((one) => one.startsWith('{name}'))")
 
 
 async def foreign(stage, script, name="alice"):
@@ -138,9 +136,7 @@ async def test_aka_with_the_card_through_our_secure_element_api(stage, script):
     await bob.click("#answer")
     await call_state(bob, "talking")
     await client.event("confirmed")
-    await bob.wait_for_function(
-        "Number(document.getElementById('figures').dataset.frames) > 5", timeout=20_000
-    )
+    await chromium.until(bob, "Number(document.getElementById('figures').dataset.frames) > 5")
     came = """async () => { for (;;) {
         const all = [...(await session.connection.getStats()).values()];
         const video = all.find((one) => one.type === "inbound-rtp" && one.kind === "video");

@@ -192,16 +192,16 @@ function showCall() {
   set($("call-peer"), called);
   const held = call.held ? "On hold" : call.heldByPeer ? "The other side put you on hold" : CALL_STATES[state];
   set($("call-state"), over && reason ? `${CALL_STATES.ended}: ${reason}` : held);
-  set($("call-notice"), over ? "" : call.notice);
+  set($("call-notice"), over ? "" : (call.media?.notice ?? ""));
   set($("face"), called.replace(/^sips?:/, "")[0] ?? "");
   $("stage").classList.toggle("voice", !call.video);
   $("call").dataset.state = state;
   for (const id of ["mute", "hold", "hangup"]) $(id).hidden = over;
   for (const id of ["mute", "hold"]) $(id).disabled = state !== "talking";
   $("dismiss").hidden = !over;
-  $("mute").ariaPressed = String(call.muted);
+  $("mute").ariaPressed = String(call.media?.muted ?? false);
   $("hold").ariaPressed = String(call.held);
-  if ($("local").srcObject !== call.stream) $("local").srcObject = call.stream ?? null;
+  if (state === "talking") $("local").srcObject ??= call.media.stream;
   if (state === "talking" && since && !call.told) connected();
   if (state === "incoming") ring(called);
   else if ($("ringing").open) $("ringing").close();
@@ -234,7 +234,7 @@ function ring(called) {
 
 async function showFigures() {
   if (call?.state !== "talking") return;
-  const { octets, frames, size, codecs, lost, srtp, dtls } = await statistics(call.connection);
+  const { octets, frames, size, codecs, lost, srtp, dtls } = await statistics(call.media.connection);
   const time = Math.round((Date.now() - call.since) / 1000);
   const clock = `${Math.floor(time / 60)}:${String(time % 60).padStart(2, "0")}`;
   const data = $("figures").dataset;
@@ -247,7 +247,7 @@ async function showFigures() {
 }
 
 phone.addEventListener("incoming", ({ detail }) => attach(detail));
-$("mute").onclick = () => call.mute(!call.muted);
+$("mute").onclick = () => call.mute(!call.media.muted);
 $("hold").onclick = () => call.hold(!call.held);
 $("hangup").onclick = () => call.hangUp();
 $("dismiss").onclick = () => ($("call").hidden = true);

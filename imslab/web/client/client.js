@@ -77,7 +77,7 @@ export class Client extends EventTarget {
     this.isim = new IsimClient(this.watched(channel));
     await this.refresh();
     const { registration } = this.phone;
-    if (!registration) this.become("ready");
+    if (!registration) this.ready();
     else if (registration.state === "registered") this.registrationChanged();
     else registration.register().catch(() => {}); // it could not be renewed while the card was out of reach
   }
@@ -142,8 +142,13 @@ export class Client extends EventTarget {
   }
 
   idle() {
-    if (this.isim) this.become("ready");
+    if (this.isim) this.ready();
     else this.start();
+  }
+
+  ready() {
+    this.become("ready");
+    this.phone.transport.prepare();
   }
 
   async credentials(profile, { kind, password }) {

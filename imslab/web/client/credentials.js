@@ -4,7 +4,7 @@
 // credentials (X.3). Each knows what to say first, and how to answer a challenge:
 //
 //   first()                      -> the value of Authorization in the first REGISTER
-//   answer(challenge, request)   -> { authorization, proof }: proof is what rspauth must be, or null
+//   answer(challenge, request)   -> { authorization, proof }: proof() is what rspauth must be, or null
 //   prefer                       -> the algorithms it takes, the strongest first
 
 import { base64, token, utf8 } from "./octets.js";
@@ -48,7 +48,8 @@ function directives(profile, challenge, { method, uri }) {
 
 async function answered(challenge, said, password) {
   const value = await response(challenge.algorithm, { ...said, password });
-  const proof = said.qop ? await rspauth(challenge.algorithm, { ...said, password }) : null;
+  // What the network must answer is worked out while the answer is under way.
+  const proof = async () => (said.qop ? rspauth(challenge.algorithm, { ...said, password }) : null);
   return { authorization: digestHeader({ ...said, response: value }), proof };
 }
 
@@ -106,7 +107,7 @@ export class BridgeCredentials extends CardCredentials {
     const { algorithm, realm, nonce, qop = "" } = challenge;
     const said = await present(this.session()).answer({ algorithm, realm, nonce, qop, method, uri });
     this.watch({ answer: said.auts ? "AUTS" : "the answer", auts: said.auts });
-    return { authorization: digestHeader(said), proof: said.rspauth ?? null };
+    return { authorization: digestHeader(said), proof: async () => said.rspauth ?? null };
   }
 }
 

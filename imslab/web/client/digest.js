@@ -52,8 +52,10 @@ async function h(name, ...parts) {
 export async function response(algorithm, said) {
   const { hash: name } = parseAlgorithm(algorithm);
   const { username, realm, nonce, password, method, uri, qop, nc, cnonce, body = "" } = said;
-  const ha1 = await h(name, username, realm, password);
-  const ha2 = await h(name, method, uri, ...(qop === "auth-int" ? [await h(name, body)] : []));
+  const [ha1, ha2] = await Promise.all([
+    h(name, username, realm, password),
+    h(name, method, uri, ...(qop === "auth-int" ? [await h(name, body)] : [])),
+  ]);
   return qop ? h(name, ha1, nonce, nc, cnonce, qop, ha2) : h(name, ha1, nonce, ha2);
 }
 

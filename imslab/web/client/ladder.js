@@ -4,35 +4,49 @@
 import { hex } from "./octets.js";
 
 const ENDS = { apdu: ["card", "page"], sip: ["page", "network"], media: ["page", "other side"] };
-const MOST = 300; // rows; the oldest goes first
+const MOST = 200; // rows; the oldest goes first
+const PAUSE = 80; // ms: rows are drawn together, so that drawing does not slow down what it shows
 
 export class Ladder {
   // `list` is an <ol>; each row can be opened for what it holds.
   constructor(list) {
     this.list = list;
     this.start = null;
+    this.waiting = [];
   }
 
   // kind: "apdu", "sip", "media" or "note"; direction: "left" or "right" (a note has none).
   add({ kind, direction = "", label, detail = "", parts = [], text = "", at = Date.now() }) {
     this.start ??= at;
+    this.waiting.push({ kind, direction, label, detail, parts, text, at: at - this.start });
+    if (this.waiting.length === 1) setTimeout(() => this.draw(), PAUSE);
+  }
+
+  draw() {
+    const { list } = this;
+    const follow = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
+    list.append(...this.waiting.slice(-MOST).map((said) => this.row(said)));
+    this.waiting = [];
+    while (list.children.length > MOST) list.firstElementChild.remove();
+    if (follow) list.scrollTop = list.scrollHeight;
+  }
+
+  row({ kind, direction, label, detail, parts, text, at }) {
     const row = element("li", { className: `row ${kind} ${direction}` });
     const head = element(text ? "summary" : "div", { className: "head" });
     head.append(
-      element("span", { className: "time", textContent: seconds(at - this.start) }),
+      element("span", { className: "time", textContent: seconds(at) }),
       element("span", { className: "visually-hidden", textContent: `${spoken(kind, direction)}: ` }),
       arrow(label, detail),
     );
     row.append(text ? folded(head, text) : head);
     if (parts.length) row.append(strip(parts));
-    const follow = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 80;
-    this.list.append(row);
-    while (this.list.children.length > MOST) this.list.firstElementChild.remove();
-    if (follow) this.list.scrollTop = this.list.scrollHeight;
+    return row;
   }
 
   clear() {
     this.list.replaceChildren();
+    this.waiting.length = 0;
     this.start = null;
   }
 }

@@ -4,8 +4,9 @@
 // into its requests), TS 24.371 (a WebRTC IMS client). Events: "registration", "incoming" (detail: a Call),
 // "message" (detail: {from, text}), "ended" (by the network).
 
-import { Call, newCallId } from "./call.js";
+import { Call } from "./call.js";
 import { newTag } from "./dialog.js";
+import { token } from "./octets.js";
 import { RegEvent } from "./reg-event.js";
 import { Registration } from "./registration.js";
 import { nameAddr, request } from "./sip-message.js";
@@ -88,7 +89,7 @@ export class Phone extends EventTarget {
       ...this.registration.routes.map((route) => ["Route", route]),
       ["From", `<${impu}>;tag=${newTag()}`],
       ["To", `<${uri}>`],
-      ...(more.some(([name]) => name === "Call-ID") ? [] : [["Call-ID", newCallId()]]),
+      ...(more.some(([name]) => name === "Call-ID") ? [] : [["Call-ID", token(12)]]),
       ["CSeq", `1 ${method}`],
       ["P-Preferred-Identity", `<${impu}>`],
       ...more,

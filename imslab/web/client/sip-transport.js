@@ -33,6 +33,12 @@ export class SipTransport extends EventTarget {
     return this.opening;
   }
 
+  // Open without staying open: a login that comes soon need not wait for the handshake.
+  prepare() {
+    if (!this.isOpen) this.connect().catch(() => {});
+    this.wanted = false;
+  }
+
   disconnect() {
     this.wanted = false;
     clearTimeout(this.retry);

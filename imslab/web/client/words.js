@@ -113,7 +113,6 @@ export const NOTICES = {
 };
 
 export const CALL_STATES = {
-  preparing: "Getting camera and microphone",
   calling: "Calling",
   ringing: "Ringing",
   incoming: "is calling you",
