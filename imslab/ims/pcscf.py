@@ -11,29 +11,12 @@ Teaching code: it is not constant time.
 from dataclasses import dataclass, field
 
 from imslab.errors import Malformed
+from imslab.ims import screening
 from imslab.ims.flow import FlowTokens
 from imslab.ims.node import Address, Answered, RandomSource, credentials_of, parsed
 from imslab.ims.proxy import RECORDED, Branch, Proxy, ResponseContext, Target, is_same_route
-from imslab.sip import BadMessage, Challenge, Message, Params, Via, transaction
+from imslab.sip import BadMessage, Message, Params, Via, transaction
 
-# Header fields that only the network may write (TS 24.229, 4.4 and 5.2.6.3; RFC 3325, 9.1).
-NETWORK_ONLY = (
-    "P-Asserted-Identity",
-    "P-Asserted-Service",
-    "P-Associated-URI",
-    "P-Called-Party-ID",
-    "P-Charging-Function-Addresses",
-    "P-Charging-Vector",
-    "P-Profile-Key",
-    "P-Served-User",
-    "P-Visited-Network-ID",
-    "Path",
-    "Service-Route",
-)
-# Parameters of Authorization that only the network may write (TS 24.229, 7.2A.2).
-NETWORK_ONLY_PARAMETERS = ("integrity-protected", "ck", "ik")
-# What stays between the proxies (RFC 7315, 5.6 and 5.7; TS 24.229, 5.2.6.4.3 and 5.2.6.3.4).
-NOT_FOR_UES = ("P-Charging-Vector", "P-Charging-Function-Addresses", "P-Profile-Key", "P-Served-User")
 PATIENCE = 32.0  # seconds that a REGISTER may wait for its final response: 64 * T1
 
 
@@ -171,7 +154,8 @@ class Pcscf(Proxy):
         self._forward(self._register(request, source, now), source, key, now)
 
     def _checked(self, request: Message, source: Address, now: float) -> Message:
-        request = self._strip(request, source, now)
+        request, told = screening.request_of_ue(request)
+        self._noted(told, source, now)
         # A proxy reads what it needs, and leaves the rest to whom it is meant for (RFC 3261, 16.3).
         if gaps := request.gaps():
             raise Malformed(gaps[0])
@@ -182,12 +166,8 @@ class Pcscf(Proxy):
         return association is not None and association.expires_at > now
 
     def _register(self, request: Message, source: Address, now: float) -> Message:
-        if (credentials := credentials_of(request)) is not None:
-            told = [name for name in NETWORK_ONLY_PARAMETERS if name in credentials.params]
-            if told:
-                self._note(now, "removed what a UE may not say", str(source), ", ".join(told))
-                credentials = credentials.without(*told)
-            request = request.with_header("Authorization", credentials.having(integrity_protected="no"))
+        request, told = screening.register_of_ue(request)
+        self._noted(told, source, now)
         added = [
             ("Path", self._own(source)),
             ("Require", "path"),
@@ -204,19 +184,9 @@ class Pcscf(Proxy):
         request = request.without("P-Preferred-Identity").extended(added)
         return request.prepend("Record-Route", self._own(source)) if request.method in RECORDED else request
 
-    def _strip(self, request: Message, source: Address, now: float) -> Message:
-        told = [name for name in NETWORK_ONLY if name in request]
+    def _noted(self, told: list[str], source: Address, now: float) -> None:
         if told:
             self._note(now, "removed what a UE may not say", str(source), ", ".join(told))
-            request = request.without(*told)
-        if "network-provided" in (request.get("P-Access-Network-Info") or ""):
-            request = request.without("P-Access-Network-Info")
-        if "P-Early-Media" in request:
-            # RFC 5009, 6: a UE may say that it understands; what is allowed, the network says.
-            understood = request.is_request and "supported" in request.p_early_media
-            request = request.without("P-Early-Media")
-            request = request.extended([("P-Early-Media", "supported")]) if understood else request
-        return request
 
     def _charging(self) -> tuple[str, str]:
         icid = f"icid-value={self._token()};icid-generated-at={self.address.host}"
@@ -267,33 +237,22 @@ class Pcscf(Proxy):
 
     def _terminating(self, request: Message, flow: Address) -> Message:
         """Take out what is not for a UE, and stay on the way of its dialog (TS 24.229, 5.2.6.4)."""
-        secret = [name for name in NOT_FOR_UES if name in request]
-        if "id" in (request.get("Privacy") or "").replace(" ", "").split(";"):
-            secret.append("P-Asserted-Identity")  # RFC 3325, 7: the UE is not one of us
-        request = request.without(*secret) if secret else request
+        request = screening.request_for_ue(request)
         if request.to.tag is None and request.method in RECORDED:
             request = request.prepend("Record-Route", self._own(flow))
         return request
 
     def _returning(self, context: ResponseContext, branch: Branch, response: Message) -> Message:
         if context.source != self.core:
-            return self._to_caller(response)
+            return screening.response_for_ue(response)
         return self._from_callee(response, context.server.request, branch.destination)
 
     def _unreached(self, branch: Branch) -> int:
         return 503 if branch.destination == self.core else 430  # RFC 5626, 5.3: the flow is gone
 
-    def _to_caller(self, response: Message) -> Message:
-        if response.status in (401, 407):
-            response = _without_keys(response, "WWW-Authenticate", response.www_authenticate)
-            response = _without_keys(response, "Proxy-Authenticate", response.proxy_authenticate)
-        secret = [name for name in NOT_FOR_UES if name in response]
-        return response.without(*secret) if secret else response
-
     def _from_callee(self, response: Message, request: Message, flow: Address) -> Message:
         """Let the network, not the callee, say who has answered (TS 24.229, 5.2.6.4.4; RFC 5009, 8)."""
-        told = [name for name in NETWORK_ONLY if name in response]
-        response = response.without(*told, "P-Early-Media", "P-Preferred-Identity")
+        response = screening.response_of_ue(response)
         association = self.associations.get(flow)
         if association is None or not 100 < response.status < 300:
             return response
@@ -330,7 +289,7 @@ class Pcscf(Proxy):
         for challenge in response.www_authenticate:
             if challenge.ck and challenge.ik and credentials is not None and credentials.username:
                 self._keep_keys(credentials.username, challenge.ck, challenge.ik)
-        return _without_keys(response, "WWW-Authenticate", response.www_authenticate)
+        return screening.without_keys(response, "WWW-Authenticate", response.www_authenticate)
 
     def _keep_keys(self, impi: str, ck: str, ik: str) -> None:
         try:
@@ -382,8 +341,3 @@ class Pcscf(Proxy):
             self._refuse(pending.request, 408, pending.source, pending.key)
         super().handle_timer(now)
         self.associations = {a: s for a, s in self.associations.items() if s.expires_at > now}
-
-
-def _without_keys(response: Message, name: str, offered: tuple[Challenge, ...]) -> Message:
-    rows = [challenge.without("ck", "ik") for challenge in offered]
-    return response.with_rows(name, rows) if rows else response
