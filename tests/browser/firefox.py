@@ -105,6 +105,7 @@ async def launched():
 
 
 async def _address(process: asyncio.subprocess.Process) -> str:
+    assert process.stderr is not None
     while line := await process.stderr.readline():
         if found := re.search(rb"WebDriver BiDi listening on (ws://\S+)", line):
             return f"{found[1].decode()}/session"
@@ -112,5 +113,6 @@ async def _address(process: asyncio.subprocess.Process) -> str:
 
 
 async def _drain(process: asyncio.subprocess.Process) -> None:
+    assert process.stderr is not None
     while await process.stderr.read(65536):
         pass
