@@ -7,6 +7,7 @@ from imslab.errors import RegistrationFailed
 from imslab.ims import Address
 from imslab.ims.attacks import Relay, lose, rewrite
 from imslab.ims.home import HomeNetwork
+from imslab.ims.indications import Ended, Incoming
 from imslab.ims.scscf import Policy
 from imslab.lab import Seeded
 from imslab.uicc import Card, IsimClient, Profile
@@ -106,3 +107,34 @@ def test_a_subscription_leaves_no_gap_between_registers():
     numbers = [m.cseq.number for m in network.from_ue if m.is_request and m.method == "REGISTER"]
     assert numbers == [1, 2, 3, 4]
     assert len({m.call_id for m in network.from_ue if m.is_request and m.method == "REGISTER"}) == 1
+
+
+def test_two_subscribers_and_a_second_terminal():
+    network = home()
+    bob = network.subscribe(Profile.load(profile_path("bob")), transport="WS")
+    again = network.subscribe(Profile.load(profile_path("bob")))
+    assert len({ue.address for ue in network.ues}) == 3 and network.ues == [network.ue, bob, again]
+    for ue in network.ues:
+        assert network.register(ue).impus == ue.identity.impu
+    assert len(network.scscf.registrar.by_impi(bob.identity.impi).bindings) == 2
+
+
+def test_an_owner_hears_what_happens_and_may_act_at_once():
+    network = home()
+    bob = network.subscribe(Profile.load(profile_path("bob")))
+    network.register()
+    network.register(bob)
+    heard = []
+
+    def decline(indication, now):
+        heard.append(type(indication))
+        if isinstance(indication, Incoming):
+            bob.refuse(indication.call, 603, now)
+
+    network.own(bob, decline)
+    sdp = b"v=0\r\no=- 1 1 IN IP4 1.1.1.1\r\ns=-\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n"
+    call = network.ue.invite(bob.identity.impu[0], sdp, network.now)
+    network.run()
+    assert call.ending.status == 603 and heard == [Incoming, Ended]
+    assert [type(one) for one in network.ue.indications()] == [Ended]
+    assert network.ue.indications() == bob.indications() == []

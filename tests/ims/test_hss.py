@@ -147,3 +147,16 @@ def test_bad_input_is_named(alice, tmp_path):
         Hss(str(path), random=rand)
     with pytest.raises(ImslabError, match="not usable"):
         Hss(str(tmp_path / "absent" / "hss.db"), random=rand)
+
+
+def test_which_server_serves_the_one_who_is_called(alice):
+    """LIR/LIA (TS 29.228, 6.1.4): every identity of the subscription is found at the same S-CSCF."""
+    hss = Hss(random=rand)
+    hss.add(alice)
+    assert hss.ask(cx.LocationInfoRequest("sip:nobody@x"), 0).result is cx.Result.USER_UNKNOWN
+    for impu in alice.impu:
+        assert hss.ask(cx.LocationInfoRequest(impu), 0) == cx.LocationInfoAnswer(cx.Result.SUCCESS, "")
+    registration = cx.ServerAssignmentRequest(alice.impu[0], alice.impi, "sip:s", cx.Assignment.REGISTRATION)
+    hss.ask(registration, 0)
+    for impu in alice.impu:
+        assert hss.ask(cx.LocationInfoRequest(impu), 0).server == "sip:s"

@@ -60,6 +60,34 @@ def test_ack_repeats_the_number() -> None:
     assert same == dialog
 
 
+def test_the_ack_of_an_invite_has_its_number_whatever_came_between() -> None:
+    """RFC 3261, 13.2.2.4; a PRACK takes a number before the ACK does."""
+    _, later = Dialog.of_client(SUBSCRIBE, OK).request("PRACK", [VIA])
+    ack = later.ack(41, [VIA], b"x")
+    assert (str(ack.cseq), ack.body, later.local_cseq) == ("41 ACK", b"x", 42)
+    assert [r.uri.host for r in ack.routes] == ["p1", "p2"] and ack.uri_text == "sip:scscf:6060"
+
+
+def test_a_dialog_is_confirmed_by_the_2xx() -> None:
+    """RFC 3261, 13.2.2.4: its route set and target replace those of the provisional response."""
+    early = Dialog.of_client(SUBSCRIBE, OK)
+    final = OK.with_rows("Record-Route", ["<sip:p9;lr>"]).with_header("Contact", "<sip:elsewhere>")
+    confirmed = early.confirmed(final)
+    assert [r.uri.host for r in confirmed.routes] == ["p9"]
+    assert str(confirmed.remote_target) == "sip:elsewhere" and confirmed.id == early.id
+    with pytest.raises(Malformed, match="no Contact"):
+        early.confirmed(OK.without("Contact"))
+
+
+def test_a_2xx_to_a_change_moves_the_target() -> None:
+    """RFC 3261, 12.2.1.2; other responses, and those to other methods, do not."""
+    dialog = Dialog.of_client(SUBSCRIBE, OK)
+    moved = OK.with_header("Contact", "<sip:new>")
+    assert str(dialog.answered(moved).remote_target) == "sip:new"
+    for other in (moved.with_status(180), moved.with_header("CSeq", "2 MESSAGE"), moved.without("Contact")):
+        assert dialog.answered(other) == dialog
+
+
 def test_a_strict_router_takes_the_request_uri() -> None:
     ok = OK.with_rows("Record-Route", ["<sip:p2;lr>", "<sip:strict>"])
     bye, _ = Dialog.of_client(SUBSCRIBE, ok).request("BYE", [VIA])

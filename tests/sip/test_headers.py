@@ -4,7 +4,7 @@ import pytest
 
 from imslab.errors import Malformed
 from imslab.sip import STAR, ChargingVector, CSeq, Event, NameAddr, Params, Quoted, Uri, Via, WithParameters
-from imslab.sip.headers import AccessNetworkInfo, MediaType, contact, token_or_quoted
+from imslab.sip.headers import AccessNetworkInfo, MediaType, RAck, SessionExpires, contact, token_or_quoted
 
 
 @pytest.mark.parametrize(
@@ -184,3 +184,33 @@ def test_charging_vector() -> None:
     for text in ("", ";", "a=1;;"):
         with pytest.raises(Malformed):
             ChargingVector.parse(text)
+
+
+@pytest.mark.parametrize("text", ["776656 1 INVITE", "1 0 PRACK", "4294967295 4294967295 INVITE"])
+def test_rack(text: str) -> None:
+    """RFC 3262, 7.2."""
+    value = RAck.parse(text)
+    assert str(value) == text
+    first, second, method = text.split()
+    assert (value.rseq, value.cseq) == (int(first), CSeq(int(second), method))
+
+
+@pytest.mark.parametrize("text", ["", "1", "1 INVITE", "x 1 INVITE", "4294967296 1 INVITE", "1 1"])
+def test_what_is_no_rack(text: str) -> None:
+    with pytest.raises(Malformed):
+        RAck.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds", "refresher"),
+    [("1800", 1800, None), ("90;refresher=UAS", 90, "uas"), ("4000;refresher=uac;x=y", 4000, "uac")],
+)
+def test_session_expires(text: str, seconds: int, refresher: str | None) -> None:
+    """RFC 4028, 4."""
+    value = SessionExpires.parse(text)
+    assert (value.seconds, value.refresher) == (seconds, refresher)
+
+
+def test_a_session_interval_that_is_no_number() -> None:
+    with pytest.raises(Malformed, match="Session-Expires"):
+        _ = SessionExpires.parse("soon").seconds

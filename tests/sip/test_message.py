@@ -187,6 +187,27 @@ def test_reply_keeps_a_to_tag_that_is_there() -> None:
     assert Message.reply(m, 200, to_tag="new").to.tag == "old"
 
 
+def test_reply_copies_a_to_tag_that_is_no_token() -> None:
+    m = Message.parse(REGISTER.replace(b'To: "Al, ice" <sip:alice@ims.example.org>', b"To: sip:a@b;tag=o:d"))
+    assert Message.reply(m, 400, to_tag="o:d").get("To") == "sip:a@b;tag=o:d"
+    with pytest.raises(Malformed, match="bad tag"):
+        Message.reply(Message.parse(REGISTER), 400, to_tag="o:d")
+
+
+def test_another_status(register: Message) -> None:
+    reply = Message.reply(register, 503, to_tag="t")
+    assert reply.with_status(500).start_line == "SIP/2.0 500 Server Internal Error"
+    assert reply.with_status(299, "Odd").reason == "Odd"
+    assert reply.with_status(500).headers == reply.headers and reply.status == 503
+    for wrong in (
+        lambda: reply.with_status(99),
+        lambda: register.with_status(200),
+        lambda: reply.with_status(200, "\n"),
+    ):
+        with pytest.raises(Malformed):
+            wrong()
+
+
 def test_edits_touch_only_their_rows(register: Message) -> None:
     vias = register.vias
     edited = register.with_header("Max-Forwards", 69)

@@ -12,6 +12,7 @@ from imslab.sip.transaction import (
     State,
     Timing,
     ack_for,
+    cancel_for,
     cancelled_key,
     client_key,
     key,
@@ -328,3 +329,23 @@ def test_keys_of_rfc_2543() -> None:
 def test_no_key_without_via() -> None:
     with pytest.raises(Malformed):
         key(INVITE.without("Via"))
+
+
+def test_cancel_for() -> None:
+    """RFC 3261, 9.1: one Via, the same as the INVITE's; the same Route, From, To, Call-ID and number."""
+    invite = request("INVITE", to="<sip:b@h>;tag=t")
+    cancel = cancel_for(invite)
+    assert (cancel.method, cancel.uri_text, str(cancel.cseq)) == ("CANCEL", invite.uri_text, "7 CANCEL")
+    assert cancel.vias == invite.vias[:1] and cancel.routes == invite.routes
+    assert (cancel.from_, cancel.to, cancel.call_id) == (invite.from_, invite.to, invite.call_id)
+    assert cancelled_key(cancel) == server_key(invite) and server_key(cancel) != server_key(invite)
+    assert cancel.problems() == () and cancel.body == b""
+
+
+def test_a_transaction_that_nobody_waits_for_is_ended() -> None:
+    """RFC 3261, 9.1: an INVITE that was cancelled, and is not answered."""
+    transaction = InviteClient(INVITE, now=0.0, reliable=False)
+    transaction.handle_response(answer(180), now=0.0)
+    assert transaction.timer() is None
+    transaction.terminate()
+    assert transaction.is_terminated and not transaction.timed_out and not transaction.failed
