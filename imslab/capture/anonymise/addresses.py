@@ -29,7 +29,9 @@ class Addresses:
         self._permutations: dict[tuple[bytes, int, int], dict[int, int]] = {}
 
     def ip(self, packed: bytes) -> bytes:
-        """Return the other address for one of 4 or 16 octets."""
+        """Return the other address for one of 4 or 16 octets; what has another length is none."""
+        if len(packed) not in (4, 16):
+            return self._pseudonyms.octets(packed) if packed else packed
         found = self._cache.get(packed)
         if found is None:
             found = self._cache[packed] = self._v4(packed) if len(packed) == 4 else self._v6(packed)

@@ -55,6 +55,7 @@ class Challenges:
         self._keys = [(key, self._throw_away(key)) for key in keys]
         self._autns: dict[tuple[bytes, bytes], bytes] = {}
         self.opened: dict[bytes, Opened] = {}
+        self._auts: dict[bytes, set[bytes]] = {}
         self._vectors: dict[bytes, dict[str, bytes]] = {}
 
     @property
@@ -97,18 +98,20 @@ class Challenges:
         self._autns[rand, autn] = noise[:6] + autn[_AMF] + noise[8:]
 
     def note_auts(self, rand: bytes, auts: bytes) -> None:
-        """Take in the AUTS, 14 octets, with which a card refused a challenge."""
-        known = self._pseudonyms.known_octets
-        opened = self.opened.get(rand)
-        if len(auts) != 14 or auts in known:
+        """Take in the AUTS, 14 octets, with which a card refused a challenge, seen already or not."""
+        if len(auts) != 14:
             return
-        known[auts] = self._pseudonyms.noise(b"auts" + auts, 14)
-        if opened is None:
-            return
+        self._pseudonyms.known_octets.setdefault(auts, self._pseudonyms.noise(b"auts" + auts, 14))
+        self._auts.setdefault(rand, set()).add(auts)
+        if rand in self.opened:
+            self._resynchronises(self.opened[rand], auts)
+
+    def _resynchronises(self, opened: Opened, auts: bytes) -> None:
         try:
-            known[auts] = generate_auts(opened.new, opened.new_rand, open_auts(opened.old, rand, auts))
+            sqn = open_auts(opened.old, opened.rand, auts)
         except AkaError:
             return
+        self._pseudonyms.known_octets[auts] = generate_auts(opened.new, opened.new_rand, sqn)
 
     def note_vector(self, rand: bytes, **secrets: bytes) -> None:
         """Take in RES, CK and IK that the capture itself holds, in a card's answer or in Cx."""
@@ -152,6 +155,8 @@ class Challenges:
             known.update(zip(*keys, strict=True))
         if len(old["ck"]) == len(old["ik"]) == 16:
             known[c3(old["ck"], old["ik"])] = c3(new["ck"], new["ik"])
+        for auts in self._auts.get(opened.rand, ()):
+            self._resynchronises(opened, auts)
         if 4 <= len(old["res"]) <= 16:
             known[c2(old["res"])] = c2(new["res"])
 

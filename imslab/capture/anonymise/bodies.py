@@ -89,8 +89,9 @@ class Bodies:
 
     def _chunks(self, kind: str, body: bytes, coded: bool) -> bytes:
         """Keep the lengths of chunks, and rewrite what is in them as one body."""
-        places, at = [], 0
+        places, lines, at = [], list[tuple[int, int]](), 0
         while (match := _CHUNK.match(body, at)) and (size := int(match[1], 16)):
+            lines.append((match.end(1), match.end()))
             places.append((match.end(), min(match.end() + size, len(body))))
             at = match.end() + size + 2
         if not places:
@@ -100,6 +101,8 @@ class Bodies:
         for start, end in places:
             result[start:end] = new[taken : taken + end - start]
             taken += end - start
+        for start, end in lines:  # what may follow a length: extensions
+            result[start:end] = self._as_text(body[start:end], self._texts.words)
         tail = places[-1][1]
         result[tail:] = self._as_text(bytes(result[tail:]), lambda text: self._texts.words(text, numbers=10))
         return bytes(result)

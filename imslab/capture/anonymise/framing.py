@@ -11,13 +11,12 @@ from imslab.sip.websocket import masked
 
 _END = re.compile(rb"\r?\n\r?\n")
 _LENGTH = re.compile(rb"(?im)^(?:content-length|l)[ \t]*:[ \t]*(\d{1,9})")
-_SIP_START = re.compile(
-    rb"(?m)^(?:SIP/2\.0 \d{3}|[A-Z]{3,12} +<?[A-Za-z][\w+.-]*:[^\r\n]{0,4000}? +SIP/2\.0)"
-)
-_HTTP_START = re.compile(
-    rb"(?m)^(?:HTTP/1\.[01] \d{3}\b|"
-    rb"(?:GET|POST|PUT|HEAD|DELETE|OPTIONS|CONNECT|PATCH|TRACE) [^\r\n]{1,8000} HTTP/1\.[01])"
-)
+_SIP = rb"(?:SIP/2\.0 \d{3}|[A-Z]{3,12} +<?[A-Za-z][\w+.-]*:[^\r\n]{0,4000}? +SIP/2\.0)"
+_METHODS = rb"(?:GET|POST|PUT|HEAD|DELETE|OPTIONS|CONNECT|PATCH|TRACE)"
+_HTTP = rb"(?:HTTP/1\.[01] \d{3}\b|" + _METHODS + rb" [^\r\n]{1,8000} HTTP/1\.[01])"
+# A start line: where it stands, and somewhere at the beginning of a line.
+_SIP_START = re.compile(_SIP), re.compile(rb"(?m)^" + _SIP)
+_HTTP_START = re.compile(_HTTP), re.compile(rb"(?m)^" + _HTTP)
 _UPGRADE = re.compile(rb"(?im)^upgrade[ \t]*:[ \t]*websocket")
 _TEXT, _BINARY = 1, 2
 
@@ -26,12 +25,12 @@ Rewrite = Callable[[bytes], bytes]
 
 def is_sip(octets: bytes) -> bool:
     """Tell whether a stretch of a stream begins with SIP, or holds the start line of a message."""
-    return looks_like_sip(octets.lstrip(b"\r\n")) or _SIP_START.search(octets) is not None
+    return looks_like_sip(octets.lstrip(b"\r\n")) or _SIP_START[1].search(octets) is not None
 
 
 def is_http(octets: bytes) -> bool:
     """Tell whether a stretch of a stream begins with HTTP."""
-    return _HTTP_START.match(octets) is not None
+    return _HTTP_START[0].match(octets) is not None
 
 
 def opens_websocket(octets: bytes) -> bool:
@@ -42,31 +41,33 @@ def opens_websocket(octets: bytes) -> bool:
 
 def messages(octets: bytes, rewrite: Rewrite, between: Rewrite, *, http: bool = False) -> bytes:
     """Rewrite each message of a stretch with ``rewrite``, and what is none with ``between``."""
-    start_line = _HTTP_START if http else _SIP_START
+    here, later = _HTTP_START if http else _SIP_START
     parts, at = [], 0
     while at < len(octets):
-        found = start_line.search(octets, at)
+        # After a hole a message may begin in the middle of what looks like a line.
+        found = here.match(octets, at) or here.search(octets, at)
         begin = found.start() if found else len(octets)
         if begin > at:
             parts.append(between(octets[at:begin]))
         if found is None:
             break
-        end = _message_end(octets, begin, start_line, http)
+        end = _message_end(octets, begin, later if http else None)
         parts.append(rewrite(octets[begin:end]))
         at = end
     return b"".join(parts)
 
 
-def _message_end(octets: bytes, begin: int, start_line: "re.Pattern[bytes]", http: bool) -> int:
+def _message_end(octets: bytes, begin: int, later: "re.Pattern[bytes] | None") -> int:
+    """Return where a message ends; without a length one of HTTP goes on to the next one, or to the end."""
     head = _END.search(octets, begin)
     if head is None:
         return len(octets)
     length = _LENGTH.search(octets, begin, head.end())
     if length is not None:
         return min(head.end() + int(length[1]), len(octets))
-    if not http:
+    if later is None:
         return head.end()
-    following = start_line.search(octets, head.end())  # chunks, or a body up to the end
+    following = later.search(octets, head.end())
     return following.start() if following else len(octets)
 
 

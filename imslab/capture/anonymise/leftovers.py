@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from imslab.capture.anonymise.vocabulary import LABELS, SDP_WORDS, WORDS, XML_WORDS
 
 LEAST = 6  # octets of what is searched
+_LEAST_BASE64 = 8  # letters: there is much base64 in a capture
 _SHORTEST = 3  # letters of a name that is not searched in vain
 _STEP = 1 << 20  # octets that are looked at at once
 _COMMON = {"imslab"} | WORDS | LABELS | SDP_WORDS | XML_WORDS
@@ -22,24 +23,26 @@ _COMMON = {"imslab"} | WORDS | LABELS | SDP_WORDS | XML_WORDS
 
 def leftovers(names: Iterable[str], octets: bytes) -> list[int]:
     """Return where one of ``names`` still stands in ``octets``, in any coding."""
-    wanted: dict[bytes, set[bytes]] = {}
+    wanted: dict[bytes, set[tuple[bytes, bool]]] = {}
     for name in names:
         if name.lower() not in _COMMON:
+            text = name.encode("utf-8", "surrogateescape")
             for pattern in codings(name):
                 if len(pattern) >= LEAST and len(set(pattern)) > 2:
-                    wanted.setdefault(pattern[:LEAST].lower(), set()).add(pattern.lower())
+                    place = pattern.lower(), pattern == text
+                    wanted.setdefault(pattern[:LEAST].lower(), set()).add(place)
     lowered = octets.lower()
     found = _candidates(list(wanted), lowered)
-    return [at for at in found if any(_stands(lowered, at, one) for one in wanted[lowered[at : at + LEAST]])]
+    return [at for at in found if any(_stands(lowered, at, *one) for one in wanted[lowered[at : at + LEAST]])]
 
 
-def _stands(octets: bytes, at: int, pattern: bytes) -> bool:
+def _stands(octets: bytes, at: int, pattern: bytes, is_word: bool) -> bool:
     """Tell whether ``pattern`` stands at ``at``, and if it is a word, not as a part of a longer one."""
     end = at + len(pattern)
     if octets[at:end] != pattern:
         return False
     around = octets[at - 1 : at] if at else b"", octets[end : end + 1]
-    return not pattern.isalnum() or not (around[0].isalnum() or around[1].isalnum())
+    return not (is_word and pattern.isalnum()) or not (around[0].isalnum() or around[1].isalnum())
 
 
 def shows(names: Iterable[str], octets: bytes) -> bool:
@@ -74,7 +77,8 @@ def _base64(text: bytes) -> Iterator[bytes]:
     for before in range(3):
         letters = base64.b64encode(bytes(before) + text)
         first, last = -(-before * 8 // 6), (before + len(text)) * 8 // 6
-        yield letters[first:last]
+        if last - first >= _LEAST_BASE64:
+            yield letters[first:last]
 
 
 def _semi_octets(digits: str) -> Iterator[bytes]:

@@ -22,6 +22,11 @@ _SENDER, _RECEIVER, _DESCRIPTION, _BYE, _FEEDBACK, _PAYLOAD_FEEDBACK, _EXTENDED 
 )
 _REPORT = 24  # octets of one report block
 _REMB = b"REMB"
+_SRTCP_CLEAR, _INDEX_ENDS, _MOST_PACKETS = (
+    8,
+    (10, 0, 4),
+    1 << 20,
+)  # octets; octets of the tag behind the index
 
 
 class Media:
@@ -72,14 +77,23 @@ class Media:
         )
 
     def rtcp(self, octets: bytes) -> bytes:
-        """Return a compound packet with other names; what is encrypted, or none of RTCP's, becomes noise."""
+        """Return a compound packet with other names; an encrypted one becomes noise behind its source."""
         parts, at = [], 0
         while self.is_rtcp(octets[at:]):
             end = at + 4 * (int.from_bytes(octets[at + 2 : at + 4]) + 1)
-            parts.append(self._report(octets[at:end]))
+            parts.append(octets[at:end])
             at = end
-        rest = octets[at:]
-        return b"".join(parts) + self._texts.pseudonyms.noise(b"rtcp" + octets[:8] + rest, len(rest))
+        if at == len(octets):
+            return b"".join(self._report(packet) for packet in parts)
+        # What is behind the last one belongs to SRTCP (RFC 3711, 3.4): index and tag.
+        noise = self._texts.pseudonyms.noise(b"rtcp" + octets, len(octets) - _SRTCP_CLEAR)
+        result = bytearray(octets[:_SRTCP_CLEAR] + noise)
+        for end in _INDEX_ENDS:
+            place = slice(len(octets) - end - 4, len(octets) - end)
+            if place.start >= _SRTCP_CLEAR and _is_index(octets[place]):
+                result[place] = octets[place]
+                break
+        return bytes(result)
 
     def _report(self, packet: bytes) -> bytes:
         kind, count = packet[1], packet[0] & 0x1F
@@ -118,6 +132,12 @@ class Media:
     def _words(self, octets: bytes) -> bytes:
         other = self._texts.words(octets.decode("utf-8", "surrogateescape"))
         return other.encode("utf-8", "surrogateescape")
+
+
+def _is_index(octets: bytes) -> bool:
+    """Tell whether four octets are the index of SRTCP: the E bit, and a number that packets reach."""
+    value = int.from_bytes(octets)
+    return bool(value >> 31) and value & 0x7FFFFFFF < _MOST_PACKETS
 
 
 def _head(codec: str, payload: bytes) -> int:

@@ -102,7 +102,7 @@ class Messages:
         if rule is None:
             known = all(word in WORDS for word in key.split("-"))
             rule = Messages.value if known else Messages.named
-        shown = self._texts.words(name, WORDS, numbers=2)
+        shown = name if name.lower() in COMPACT else self._texts.words(name, WORDS, numbers=2)
         return shown + match["colon"] + rule(self, value)
 
     # -- values ----------------------------------------------------------------------------------

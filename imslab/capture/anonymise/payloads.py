@@ -53,6 +53,7 @@ class Carried:
         self._gtp, self._tunnels = Gtp(texts, inner.packet), Tunnels(texts, inner, self._anything)
         self._stun = Stun(texts, sdp.passwords, self._anything)
         self.segments = Segments()
+        self._media_hosts: set[tuple[bytes, bytes]] = set()
         self._streams: Counter[tuple[Flow, bytes]] = Counter()
         self.done: Counter[str] = Counter()
 
@@ -73,6 +74,7 @@ class Carried:
     def begin(self) -> None:
         """End the survey: from now on everything is rewritten. Fragments must wait for this, too."""
         self.surveys = False
+        self._media_hosts = {(flow[0], flow[2]) for (flow, _), count in self._streams.items() if count > 1}
         self._cards.start()
         self.segments.close(self._stream)
 
@@ -129,13 +131,13 @@ class Carried:
         return self._unknown(octets, "UDP")
 
     def _is_stream(self, flow: Flow, octets: bytes) -> bool:
-        """Tell whether RTP has been announced here, or more than one packet of a source was seen."""
+        """Tell whether RTP has been announced here, or hosts have sent more than one packet of a source."""
         place = flow, octets[8:12]
         if self.surveys:
             self._streams[place] += 1
             return True
         announced = not self._ports.isdisjoint((flow[1], flow[3]))
-        return announced or (self._streams[place] > 1 and min(flow[1], flow[3]) >= _FIRST_PORT)
+        return announced or ((flow[0], flow[2]) in self._media_hosts and min(flow[1], flow[3]) >= _FIRST_PORT)
 
     def _message(self, octets: bytes) -> bytes:
         if self.surveys:

@@ -4,6 +4,8 @@ Spec: RFC 8866 (SDP), RFC 4568 (crypto), RFC 8839 (ICE), RFC 8122 (fingerprint).
 coded, and ports, stay: RTP is read by them.
 """
 
+import base64
+import binascii
 import re
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
@@ -15,6 +17,7 @@ _LINE = re.compile(r"(?P<type>[A-Za-z])=(?P<value>[^\r\n]*)")
 _INLINE = re.compile(r"(inline:)([A-Za-z0-9+/]+=*)")
 _HASH = re.compile(r"(?i)([\w-]+\s+)((?:[0-9a-f]{2}:)+[0-9a-f]{2})\s*")
 _NUMBERS = re.compile(r"[0-9A-Fa-f]{1,8}|[\d,/|:\[\]-]{1,12}|\d{1,5}\.\d{1,3}")
+_LONGEST_SET = 80  # octets
 _NEAR = 1000  # a version that is no further from the session's number counts from it
 _PORT = re.compile(r"m=(\w+) (\d{1,5})(?:/(\d{1,3}))? ")
 _CODECS = re.compile(r"(?i)a=rtpmap:(\d{1,3}) ([\w.-]+)/")
@@ -73,7 +76,7 @@ class Sdp:
 
     def _coded_word(self, match: "re.Match[str]") -> str:
         word = match.group()
-        if _NUMBERS.fullmatch(word):
+        if _NUMBERS.fullmatch(word) or _is_parameter_set(word):
             return word
         return self._texts.words(word, SDP_WORDS, numbers=10)
 
@@ -146,6 +149,18 @@ class Sdp:
     def path(self, value: str) -> str:
         """Replace URIs."""
         return self._texts.words(value)
+
+
+def _is_parameter_set(word: str) -> bool:
+    """Tell whether a word is a parameter set of H.264 or H.265 (RFC 6184, 8.1; RFC 7798, 7.1)."""
+    try:
+        octets = base64.b64decode(word + "=" * (-len(word) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    if not 4 <= len(octets) <= _LONGEST_SET:
+        return False
+    first = octets[0]
+    return first & 0x9F in (7, 8) or (first in (0x40, 0x42, 0x44) and octets[1] == 1)
 
 
 _LINES: Mapping[str, _Rule] = {

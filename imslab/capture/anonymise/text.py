@@ -38,6 +38,7 @@ _BTID = r"(?<![\w+/])[A-Za-z0-9+/]{22}==(?![\w=])"  # base64 of 16 octets: a RAN
 _SCAN = re.compile(
     rf"(?P<btid>{_BTID})|(?P<uri>{_URI})|(?P<ip>{_V4}|{_V6})|(?P<domain>{_DOMAIN})|(?P<word>{_WORD})"
 )
+_OCTET = re.compile(rb"%([0-9A-Fa-f]{2})|(.)", re.DOTALL)
 _LABEL = re.compile(r"[^.]+")
 _NUMBER = re.compile(r"\+?\d[\d().\-]*")
 _ANONYMOUS = "anonymous@anonymous.invalid"  # RFC 3323, 4.1.1.3
@@ -100,16 +101,11 @@ class Texts:
 
     def _escaped(self, word: str, keep: Set[str], numbers: int) -> str:
         """Undo the escapes, replace the words, and escape the same octets again."""
-        octets, escapes, at = bytearray(), dict[int, str](), 0
-        raw = word.encode("utf-8", "surrogateescape")
-        while at < len(raw):
-            if raw[at : at + 1] == b"%":
-                escapes[len(octets)] = raw[at + 1 : at + 3].decode()
-                octets.append(int(raw[at + 1 : at + 3], 16))
-                at += 3
-            else:
-                octets.append(raw[at])
-                at += 1
+        octets, escapes = bytearray(), dict[int, str]()
+        for digits, octet in _OCTET.findall(word.encode("utf-8", "surrogateescape")):
+            if digits:
+                escapes[len(octets)] = digits.decode()
+            octets += bytes.fromhex(digits.decode()) or octet
         text = bytes(octets).decode("utf-8", "surrogateescape")
         moved = self.words(text, keep, numbers=numbers).encode("utf-8", "surrogateescape")
         parts = [
@@ -309,7 +305,7 @@ def _like(text: str, packed: bytes) -> str:
 
 def _pieces(like: list[str], values: list[int]) -> list[str]:
     return [
-        f"{value:0{len(piece)}X}" if piece != piece.lower() else f"{value:0{len(piece)}x}"
+        (f"{value:0{len(piece)}X}" if piece != piece.lower() else f"{value:0{len(piece)}x}")[-len(piece) :]
         for piece, value in zip(like, values, strict=True)
     ]
 

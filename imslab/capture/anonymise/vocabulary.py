@@ -35,14 +35,14 @@ certificate credential keep alive hello registration full partial application sd
 reginfo watcherinfo im iscomposing cpim vnd sms ussd mmtel multipart mixed alternative related signed
 encrypted plain html pkcs7 isup qsig dtmf relay octet stream boundary charset utf 8 iso 8859 us ascii binary
 base64 gzip deflate en de fr es it pt gb emergency urgent normal non uas uac refresher sendonly recvonly
-sendrecv inactive gated urn 7 ims icsi iari gsma rcs imei imeisv uuid params ietf mcptt ccat oma schema sos
-fire police ambulance g 3gpp2 accesstype accessclass srvcc mid alerting atcf mgmt smsip msg cpm filetransfer
-ft httpuri audio video data control isfocus automata class business personal duplex half mobility fixed
-mobile actor principal attendant description extensions methods schemes eutran utran geran nr wlan ieee 802
-11 11a 11b 11g 11n 11ac fdd tdd cell untrusted trusted virgin gan cdma2000 1x hrpd xdsl adsl docsis dvb rcs2
-lte nb iot sat u local time zone provided infos daylight saving utc gmt icid value generated at orig ioi
-term ccf ecf utranid tac mon tue wed thu fri sun jan feb mar apr may jun jul aug sep oct nov dec 850 remote
-pre fingerprint rtp avp avpf savp savpf clearing released
+sendrecv inactive gated urn 7 ims icsi iari ref gsma rcs imei imeisv uuid params ietf mcptt ccat oma schema
+sos fire police ambulance e g 3gpp2 accesstype accessclass srvcc mid alerting atcf mgmt smsip msg cpm
+filetransfer ft httpuri audio video data control isfocus automata class business personal duplex half
+mobility fixed mobile actor principal attendant description extensions methods schemes eutran utran geran nr
+wlan ieee 802 11 11a 11b 11g 11n 11ac fdd tdd cell untrusted trusted virgin gan cdma2000 1x hrpd xdsl adsl
+docsis dvb rcs2 lte nb iot sat u local time zone provided infos daylight saving utc gmt icid value generated
+at orig ioi term ccf ecf utranid tac mon tue wed thu fri sun jan feb mar apr may jun jul aug sep oct nov dec
+850 remote pre fingerprint rtp avp avpf savp savpf clearing released
 """
 _HTTP = """
 http https get post put head delete connect patch trace host connection upgrade websocket close keep alive
