@@ -7,6 +7,10 @@ of which that was not true are opened again. The answers are always those of ``b
     with Workers(2) as workers:
         opened = workers.unprotect("AES_CM_128_HMAC_SHA1_80", key, salt, octets, start, length)
 
+Processes share memory (as Linux has it): nothing is sent to and fro but where it lies. It is kept for the
+next call, for new memory takes longer to get than a packet to open. Octets that are in a file already are
+best given as its path.
+
 This module stands two floors above the rest of its room: it starts processes.
 """
 
@@ -15,15 +19,15 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from multiprocessing import get_context
-from typing import Self, Unpack
+from pathlib import Path
+from typing import Literal, Self, Unpack
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from imslab.errors import Malformed, SrtpError
 from imslab.srtp.bulk import Opened, Receiver
@@ -36,33 +40,66 @@ from imslab.srtp.profiles import Profile
 _MEMORY = "/dev/shm"  # noqa: S108  files there never reach a disk; elsewhere the usual place must do
 _FEWEST = 2_000  # packets for a process: less is not worth the way there
 _MOST_PROCESSES = 64
+_ASKED, _ANSWERED = 2, 5  # columns: start, length; reason, index, ssrc, and start, length of what was opened
 
 _States = dict[int, ReplayWindow]
 
 
+class _Shared:
+    """Memory that several processes see: a file that has no name any more, and grows."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile(dir=_MEMORY if os.path.isdir(_MEMORY) else None)  # noqa: SIM115
+        self.path = f"/proc/{os.getpid()}/fd/{self._file.fileno()}"
+        self.octets = np.zeros(0, np.uint8)
+
+    def take(self, size: int) -> Octets:
+        """Return the memory, of so many octets at least; what was in it stays."""
+        if len(self.octets) < size:
+            os.truncate(self._file.fileno(), size + size // 4)
+            self.octets = _map(self.path, "r+")
+        return self.octets
+
+    def close(self) -> None:
+        """Give the memory back."""
+        self.octets = np.zeros(0, np.uint8)
+        self._file.close()
+
+
+class _Table:
+    """Columns with a value for each packet, and room for the packets in clear."""
+
+    def __init__(self, octets: Octets, packets: int) -> None:
+        size = 8 * (_ASKED + _ANSWERED) * packets
+        columns: NDArray[np.int64] = octets[:size].view(np.int64).reshape(_ASKED + _ANSWERED, packets)
+        self.asked, self.answered, self.room = columns[:_ASKED], columns[_ASKED:], octets[size:]
+
+
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """The packets from ``first`` on, and those before them; all lie in the file ``source``.
+    """The packets from ``first`` to ``last``, and those before them.
 
-    ``target``, ``room``  the file for their octets, and from where to where in it
+    ``source``  the path of the file that they lie in; ``kept``: the same one each time
+    ``table``   the path of the table;  ``room``: from where to where in its room the packets go
     """
 
     receiver: Receiver
     source: str
-    target: str
-    room: tuple[int, int]
-    start: Integers
-    length: Integers
+    kept: bool
+    table: str
+    packets: int
     first: int
+    last: int
+    room: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What became of a piece, from which states (assumed), to which."""
+    """From which states (assumed) a piece was opened, to which; its octets, where they did not fit."""
 
-    opened: Opened
     before: _States
     after: _States
+    octets: Octets | None
 
 
 class Workers:
@@ -73,6 +110,7 @@ class Workers:
             raise Malformed(f"{processes} processes", expected=f"1 to {_MOST_PROCESSES}")
         self.processes = processes
         self._pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
+        self._source, self._table = _Shared(), _Shared()
 
     def unprotect(
         self,
@@ -88,26 +126,29 @@ class Workers:
         decrypt: bool = True,
         **parameters: Unpack[Parameters],
     ) -> Opened:
-        """Open packets as ``bulk.unprotect`` does, with its arguments, answers and errors."""
+        """Open packets as ``bulk.unprotect`` does, with its arguments, answers and errors.
+
+        ``octets`` may be the path of a file as well.
+        """
         receiver = Receiver(
             profile, master_key, master_salt, roc=roc, rtcp=rtcp, decrypt=decrypt, **parameters
         )
-        data = as_octets(octets)
-        starts, lengths = check_places(data, start, length)
-        if len(starts) < _FEWEST * self.processes:
-            return receiver.unprotect(data, starts, lengths)
-        low, high = int(starts.min()), int((starts + lengths).max())
-        with _file(data[low:high]) as source, _file(int(lengths.sum())) as target:
-            pieces = list(self._pieces(receiver, source, target, starts - low, lengths))
-            try:
-                answers = list(self._pool.map(_open, pieces))
-            except BrokenProcessPool:
-                raise SrtpError("a process that opened packets was ended from outside: begin again") from None
-            return _joined(pieces, answers, receiver)
+        data = _map(octets) if isinstance(octets, Path) else as_octets(octets)
+        places = check_places(data, start, length)
+        if len(places[0]) < _FEWEST * self.processes:
+            return receiver.unprotect(data, *places)
+        if isinstance(octets, Path):
+            return self._unprotect(receiver, octets, data, *places)
+        low, high = int(places[0].min()), int(np.add(*places).max())
+        source = self._source.take(high - low)
+        source[: high - low] = data[low:high]
+        return self._unprotect(receiver, None, source, places[0] - low, places[1])
 
     def close(self) -> None:
-        """End the processes."""
+        """End the processes, and give their memory back."""
         self._pool.shutdown(cancel_futures=True)
+        self._source.close()
+        self._table.close()
 
     def __enter__(self) -> Self:
         return self
@@ -115,72 +156,82 @@ class Workers:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _pieces(
-        self, receiver: Receiver, source: str, target: str, start: Integers, length: Integers
-    ) -> Iterator[_Piece]:
+    def _unprotect(
+        self, receiver: Receiver, file: Path | None, source: Octets, start: Integers, length: Integers
+    ) -> Opened:
+        count = len(start)
+        table = _Table(self._table.take(8 * (_ASKED + _ANSWERED) * count + int(length.sum())), count)
+        table.asked[:] = start, length
+        pieces = list(self._pieces(receiver, file, length))
+        try:
+            answers = list(self._pool.map(_open, pieces))
+        except BrokenProcessPool:
+            raise SrtpError("a process that opened packets was ended from outside: begin again") from None
+        return _joined(pieces, answers, table, source, receiver)
+
+    def _pieces(self, receiver: Receiver, file: Path | None, length: Integers) -> Iterator[_Piece]:
         ends = np.concatenate(([0], np.cumsum(length)))
-        for first, last in pairwise(np.linspace(0, len(start), self.processes + 1).astype(int).tolist()):
+        source, kept = (self._source.path, True) if file is None else (str(file.absolute()), False)
+        for first, last in pairwise(np.linspace(0, len(length), self.processes + 1).astype(int).tolist()):
             room = int(ends[first]), int(ends[last])
-            yield _Piece(receiver, source, target, room, start[:last], length[:last], first)
+            yield _Piece(receiver, source, kept, self._table.path, len(length), first, last, room)
 
 
 def _open(piece: _Piece) -> _Answer:
     """Open a piece, in a process of its own."""
-    source, receiver, first = _map(piece.source), piece.receiver, piece.first
-    receiver.assume(source, piece.start[:first], piece.length[:first])
+    table, receiver = _Table(_kept(piece.table), piece.packets), piece.receiver
+    source = _kept(piece.source) if piece.kept else _map(Path(piece.source))
+    receiver.assume(source, *table.asked[:, : piece.first])
     before = {ssrc: copy(state) for ssrc, state in receiver.states.items()}
-    opened = receiver.unprotect(source, piece.start[first:], piece.length[first:])
-    low, high = piece.room
-    size = opened.octets.size
-    if size <= high - low:  # always, unless packets were tried under several indices
-        _map(piece.target)[low : low + size] = opened.octets
-        opened = replace(opened, octets=opened.octets[:0], start=opened.start + low)
-    return _Answer(opened, before, receiver.states)
+    room = table.room[slice(*piece.room)]
+    opened = receiver.unprotect(source, *table.asked[:, piece.first : piece.last], room=room)
+    fits = not opened.octets.size or np.shares_memory(opened.octets, room)
+    _note(table.answered, slice(piece.first, piece.last), opened, piece.room[0] if fits else 0)
+    return _Answer(before, receiver.states, None if fits else opened.octets)
 
 
-def _joined(pieces: list[_Piece], answers: list[_Answer], receiver: Receiver) -> Opened:
-    """Put the answers together, each from the state in which the one before it ended."""
-    source, octets = _map(pieces[0].source), [_map(pieces[0].target)]
-    columns: list[tuple[Integers, ...]] = []
+def _note(answered: Integers, which: slice | Integers, opened: Opened, place: int) -> None:
+    """Write an answer into the columns of a table; its octets begin at ``place``."""
+    columns = opened.reason, opened.index, opened.ssrc, opened.start + place, opened.length
+    for column, values in zip(answered, columns, strict=True):
+        column[which] = values
+
+
+def _joined(
+    pieces: list[_Piece], answers: list[_Answer], table: _Table, source: Octets, receiver: Receiver
+) -> Opened:
+    """Let each piece begin in the state in which the one before it ended, and return a copy of the whole."""
+    octets = [table.room[: pieces[-1].room[1]]]
+    reason, index, ssrc, start, length = answered = table.answered.copy()
     for piece, answer in zip(pieces, answers, strict=True):
-        opened = _moved(answer.opened, octets)
-        wrong = [ssrc for ssrc in answer.before if answer.before[ssrc] != receiver.states.get(ssrc)]
-        again = np.flatnonzero(np.isin(opened.ssrc, wrong) & (opened.index >= 0))
-        states = {ssrc: state for ssrc, state in answer.after.items() if ssrc not in wrong}
+        mine = slice(piece.first, piece.last)
+        if answer.octets is not None:
+            start[mine] += sum(map(len, octets))
+            octets.append(answer.octets)
+        wrong = [one for one, state in answer.before.items() if state != receiver.states.get(one)]
+        again = piece.first + np.flatnonzero(np.isin(ssrc[mine], wrong) & (index[mine] >= 0))
+        after = {one: state for one, state in answer.after.items() if one not in wrong}
         if len(again):
-            rest = piece.start[piece.first :][again], piece.length[piece.first :][again]
-            found = _moved(receiver.unprotect(source, *rest), octets)
-            for name in ("reason", "index", "start", "length"):
-                getattr(opened, name)[again] = getattr(found, name)
-        receiver.states.update(states)
-        columns.append((opened.reason, opened.index, opened.ssrc, opened.start, opened.length))
-    reason, index, ssrc, start, length = (np.concatenate(column) for column in zip(*columns, strict=True))
-    return Opened(reason, index, ssrc, np.concatenate(octets) if octets[1:] else octets[0], start, length)
+            opened = receiver.unprotect(source, *table.asked[:, again])
+            _note(answered, again, opened, sum(map(len, octets)))
+            octets.append(opened.octets)
+        receiver.states.update(after)
+    return Opened(reason, index, ssrc, np.concatenate(octets), start, length)
 
 
-def _moved(opened: Opened, octets: list[Octets]) -> Opened:
-    """Add the octets of an answer to those that are there, and let it point to them."""
-    if not opened.octets.size:
-        return opened
-    place = sum(len(one) for one in octets)
-    octets.append(opened.octets)
-    return replace(opened, start=opened.start + place)
+def _map(path: str | Path, mode: Literal["r", "r+"] = "r") -> Octets:
+    """Return the octets of a file as an array, without reading them; with "r+" all see what is written."""
+    if not os.path.getsize(path):
+        return np.zeros(0, np.uint8)
+    return np.memmap(path, np.uint8, mode).view(np.ndarray)
 
 
-@contextmanager
-def _file(content: Octets | int) -> Iterator[str]:
-    """Give the path of a file in memory with some octets, or with room for so many; it is gone afterwards."""
-    size = content if isinstance(content, int) else content.size
-    number, path = tempfile.mkstemp(dir=_MEMORY if os.path.isdir(_MEMORY) else None)
-    try:
-        os.truncate(number, max(size, 1))
-        if not isinstance(content, int):
-            _map(path)[:size] = content
-        yield path
-    finally:
-        os.close(number)
-        os.unlink(path)
+# What one of the processes has mapped of the memory that it shares.
+_maps: dict[str, Octets] = {}
 
 
-def _map(path: str) -> Octets:
-    return np.memmap(path, np.uint8, "r+").view(np.ndarray)
+def _kept(path: str) -> Octets:
+    """Return shared memory, mapped once for as long as it does not grow: the first touch takes long."""
+    if len(_maps.get(path, b"")) != os.path.getsize(path):
+        _maps[path] = _map(path, "r+")
+    return _maps[path]

@@ -122,6 +122,19 @@ def test_packets_tried_under_several_indices_may_not_fit_their_room(same, sessio
     assert np.flatnonzero(same(CM, packets) != Reason.OPENED).tolist() == [21]
 
 
+def test_octets_may_be_in_a_file(workers, session, rtp, master, tmp_path):
+    octets, start, length = lay(streams(session(), rtp))
+    path = tmp_path / "capture"
+    path.write_bytes(octets)
+    path.chmod(0o400)
+    found = workers.unprotect(*master(CM), path, start, length)
+    assert list(found) == list(bulk.unprotect(*master(CM), octets, start, length))
+    assert path.read_bytes() == octets
+    empty = tmp_path / "empty"
+    empty.touch()
+    assert len(workers.unprotect(*master(CM), empty, [], [])) == 0
+
+
 def test_a_few_packets_are_not_sent_away(workers, session, rtp, master, monkeypatch):
     monkeypatch.setattr(parallel, "_open", None)  # nobody could be asked
     found = workers.unprotect(*master(CM), *lay(streams(session(), rtp, count=19)))
@@ -139,11 +152,20 @@ def test_how_many_processes_there_may_be(processes):
         parallel.Workers(processes)
 
 
-def test_no_file_is_left(workers, session, rtp, master, monkeypatch, tmp_path):
+def test_no_file_is_left_and_what_was_given_stays(session, rtp, master, monkeypatch, tmp_path):
     monkeypatch.setattr(parallel, "_MEMORY", str(tmp_path))
-    found = workers.unprotect(*master(CM), *lay(streams(session(), rtp)))
-    assert list(tmp_path.iterdir()) == []
-    assert found[59] == rtp(65539, ssrc=9)  # what was in it is still there
+    with parallel.Workers(2) as workers:
+        found = workers.unprotect(*master(CM), *lay(streams(session(), rtp)))
+        assert list(tmp_path.iterdir()) == []  # nor is there one while they work
+        workers.unprotect(*master(CM), *lay(streams(session(), rtp, first=7)))
+    assert found[59] == rtp(65539, ssrc=9) and found.ok.all()
+
+
+def test_memory_grows_with_what_is_asked(session, rtp, master):
+    with parallel.Workers(2) as workers:
+        for count in (20, 60, 40, 200):
+            packets = streams(session(), rtp, count=count)
+            assert len(list(workers.unprotect(*master(CM), *lay(packets)))) == count
 
 
 def test_a_process_that_is_killed_is_said(session, rtp, master):

@@ -91,10 +91,12 @@ class Receiver:
         self.roc, self.rtcp, self.decrypt = roc, rtcp, decrypt
         self.states: dict[int, ReplayWindow] = {}
 
-    def unprotect(self, octets: object, start: ArrayLike, length: ArrayLike) -> Opened:
-        """Open the next packets; see the function ``unprotect``."""
+    def unprotect(
+        self, octets: object, start: ArrayLike, length: ArrayLike, *, room: Octets | None = None
+    ) -> Opened:
+        """Open the next packets, as the function ``unprotect`` does; into ``room``, when they fit."""
         packets = self._read(octets, start, length)
-        opener = Opener(self.context, packets, rtcp=self.rtcp, decrypt=self.decrypt)
+        opener = Opener(self.context, packets, rtcp=self.rtcp, decrypt=self.decrypt, room=room)
         reason, index = packets.reason.copy(), np.full(len(packets.reason), -1, np.int64)
         for which in packets.streams():
             reason[which], index[which] = self._decide(packets, which, opener.open)

@@ -17,19 +17,24 @@ _OCTETS_AT_ONCE = 1 << 18  # what a processor's cache holds
 class Opener:
     """Opens packets of one context, in any order, and keeps them.
 
+    ``room``   where they are kept, as long as they fit; None: in memory of their own
     ``place``  where in ``octets`` each packet begins that was opened
     """
 
-    def __init__(self, context: Context, packets: Packets, *, rtcp: bool, decrypt: bool) -> None:
+    def __init__(
+        self, context: Context, packets: Packets, *, rtcp: bool, decrypt: bool, room: Octets | None = None
+    ) -> None:
         self.context, self.packets, self.rtcp, self.decrypt = context, packets, rtcp, decrypt
         self.place = np.zeros(len(packets.start), np.int64)
-        self._kept: list[Octets] = []
+        self._room, self._kept = room, list[Octets]()
         self._size = 0
         self._ciphers: dict[int, RowCipher] = {}
 
     @property
     def octets(self) -> Octets:
         """The packets in clear, headers included."""
+        if self._room is not None:
+            return self._room[: self._size]
         if len(self._kept) != 1:
             self._kept = [np.concatenate([np.empty(0, np.uint8), *self._kept])]
         return self._kept[0]
@@ -41,15 +46,23 @@ class Opener:
         order = np.lexsort(shape) if any(np.ptp(values) for values in shape) else np.arange(len(which))
         rows = self._rows(which[order], index[order])
         place = np.cumsum(rows.body) - rows.body
-        out = np.empty(int(rows.body.sum()) if self.decrypt else 0, np.uint8)
+        out = self._take(int(rows.body.sum()) if self.decrypt else 0)
         for part in _parts([values[order] for values in shape]):
             matrix = out[place[part.start] :][: rows.body[part].sum()] if self.decrypt else None
             found[part] = self._open_part(rows.part(part), matrix)
         self.place[which[order]] = self._size + place
-        self._kept.append(out)
         self._size += len(out)
         right[order] = found
         return right
+
+    def _take(self, count: int) -> Octets:
+        """Return memory for so many octets behind what is kept."""
+        if self._room is not None and self._size + count <= len(self._room):
+            return self._room[self._size :][:count]
+        if self._room is not None:  # packets were tried under several indices: more than was foreseen
+            self._kept, self._room = [self._room[: self._size]], None
+        self._kept.append(np.empty(count, np.uint8))
+        return self._kept[-1]
 
     def _open_part(self, rows: Rows, out: Octets | None) -> Booleans:
         """Open packets of one shape and one set of keys."""
