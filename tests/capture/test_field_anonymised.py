@@ -44,7 +44,8 @@ def counted(capture: Capture) -> dict[str, Any]:
 
 
 def test_the_field_shows_the_same_and_names_nobody(field_captures: Path) -> None:
-    wrong, compared = {}, 0
+    wrong: dict[Any, Any] = {}
+    compared = 0
     for path in captures(field_captures):
         made = made_of(path)
         if made is None:

@@ -1,5 +1,7 @@
 """Digests: right ones are right again for other names, wrong ones stay wrong, faults stay what they were."""
 
+from typing import Any
+
 import pytest
 
 from imslab.aka import Milenage, digest, gba, generate_auts, generate_vector
@@ -12,8 +14,13 @@ MILENAGE = Milenage(K, OPC)
 RAND, SQN = bytes(range(16)), bytes.fromhex("000000000120")
 VECTOR = generate_vector(MILENAGE, RAND, SQN)
 NONCE = digest.nonce_for(VECTOR.rand, VECTOR.autn)
-SAID = {"username": "alice@home.example", "realm": "home.example", "nonce": NONCE, "uri": "sip:home.example"}
-COUNTED = {"qop": "auth", "nc": "00000001", "cnonce": "0a4f113b"}
+SAID: dict[str, Any] = {
+    "username": "alice@home.example",
+    "realm": "home.example",
+    "nonce": NONCE,
+    "uri": "sip:home.example",
+}
+COUNTED: dict[str, Any] = {"qop": "auth", "nc": "00000001", "cnonce": "0a4f113b"}
 
 
 def header(algorithm: str, response: str, **more: str) -> str:
@@ -21,7 +28,7 @@ def header(algorithm: str, response: str, **more: str) -> str:
 
 
 def answer(algorithm: str, labelled: str | None = None, *, body: bytes = b"", **changes: str) -> str:
-    secrets = {"res": VECTOR.xres, "ck": VECTOR.ck, "ik": VECTOR.ik}
+    secrets: dict[str, Any] = {"res": VECTOR.xres, "ck": VECTOR.ck, "ik": VECTOR.ik}
     response = digest.response(
         algorithm, method="REGISTER", body=body, **(SAID | COUNTED | changes), **secrets
     )
@@ -43,7 +50,7 @@ def new_vector(made: Parts) -> AuthenticationVector:
 
 def check(made: Parts, algorithm: str, given: Credentials, body: bytes = b"") -> None:
     vector = new_vector(made)
-    secrets = {"res": vector.xres, "ck": vector.ck, "ik": vector.ik}
+    secrets: dict[str, Any] = {"res": vector.xres, "ck": vector.ck, "ik": vector.ik}
     digest.verify(algorithm, given.response, method="REGISTER", body=body, **given.arguments, **secrets)
 
 
@@ -103,12 +110,12 @@ def test_what_a_ue_repeats_becomes_what_its_answer_became(keyed: Parts) -> None:
 def test_the_proof_of_the_network_fits_again(keyed: Parts, place: str) -> None:
     value = answer("AKAv2-MD5")
     given = signed(keyed, value)
-    secrets = {"res": VECTOR.xres, "ck": VECTOR.ck, "ik": VECTOR.ik}
+    secrets: dict[str, Any] = {"res": VECTOR.xres, "ck": VECTOR.ck, "ik": VECTOR.ik}
     proof = digest.rspauth("AKAv2-MD5", **(SAID | COUNTED), **secrets)
     info = str(AuthenticationInfo.of(qop="auth", rspauth=proof, cnonce=COUNTED["cnonce"], nc="00000001"))
     new = keyed.authentication.sign(place, "SIP/2.0", (info, b""), (keyed.authentication.rewrite(info), b""))
     vector = new_vector(keyed)
-    after = {"res": vector.xres, "ck": vector.ck, "ik": vector.ik}
+    after: dict[str, Any] = {"res": vector.xres, "ck": vector.ck, "ik": vector.ik}
     assert AuthenticationInfo.parse(new).rspauth == digest.rspauth("AKAv2-MD5", **given.arguments, **after)
     wrong = info.replace(proof, "1" * 32)
     same = keyed.authentication.sign(place, "", (wrong, b""), (keyed.authentication.rewrite(wrong), b""))
@@ -119,7 +126,12 @@ def test_a_web_application_s_digest_fits_again(keyed: Parts) -> None:
     keyed.authentication.survey(answer("AKAv1-MD5"))  # the bootstrapping
     b_tid, fqdn = gba.b_tid(RAND, "bsf.example.com"), "naf.example.com"
     key = gba.ks_naf(gba.ks(VECTOR.ck, VECTOR.ik), RAND, SAID["username"], gba.naf_id(fqdn))
-    said = {"username": b_tid, "realm": f"3GPP-bootstrapping@{fqdn}", "nonce": "abc", "uri": "/basket"}
+    said: dict[str, Any] = {
+        "username": b_tid,
+        "realm": f"3GPP-bootstrapping@{fqdn}",
+        "nonce": "abc",
+        "uri": "/basket",
+    }
     response = digest.response("MD5", method="GET", password=gba.password(key), **said, **COUNTED)
     value = str(Credentials.digest(algorithm="MD5", response=response, **said, **COUNTED))
     new = keyed.authentication.sign("c", "GET", (value, b""), (keyed.authentication.rewrite(value), b""))

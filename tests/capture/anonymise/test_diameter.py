@@ -59,6 +59,7 @@ def test_a_resynchronisation(keyed: Parts) -> None:
 def test_without_a_key_the_vector_is_consistent(made: Parts) -> None:
     (reply,) = rewritten(made, vector_messages()[1])
     vector = decode(reply).value.vector  # type: ignore[union-attr]
+    assert vector is not None
     assert vector.rand == made.challenges.rand(RAND)
     assert vector.autn == made.challenges.autn(RAND, VECTOR.autn)
     assert vector.ck == made.pseudonyms.octets(VECTOR.ck)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from imslab.capture import Capture, open_capture
 from imslab.capture.anonymise import Anonymised, anonymise
 from imslab.capture.anonymise.leftovers import codings
+from imslab.capture.file import read_file
 from imslab.data import path, profile_path
 from imslab.errors import CaptureError, Malformed
 from imslab.net.trace import TraceWriter
@@ -192,7 +193,7 @@ def test_a_short_name_that_comes_up_by_chance_is_tried_again(monkeypatch: pytest
     octets = trace("register-akav1").read_bytes()
     made = anonymise(octets, seed=SEED)
     assert answers == []
-    assert made.octets == rewriting._Rewriting(rewriting.read_file(octets), SEED + b"\2", []).done().octets
+    assert made.octets == rewriting._Rewriting(read_file(octets), SEED + b"\2", []).done().octets
 
 
 @pytest.mark.parametrize("cut", [25, 60, 100, 1000, 5000, 18_000])

@@ -1,5 +1,7 @@
 """ESP: opened with the keys of the capture, sealed with those that follow from them."""
 
+from typing import Any
+
 import pytest
 
 from imslab.aka import Milenage, generate_vector
@@ -25,7 +27,7 @@ ALGORITHMS = [
 
 
 def mechanism(alg: str, ealg: str, first: int) -> SecurityMechanism:
-    ports = {"port_c": first + 5000, "port_s": first + 5001}
+    ports: dict[str, Any] = {"port_c": first + 5000, "port_s": first + 5001}
     return SecurityMechanism.ipsec_3gpp(alg=alg, ealg=ealg, spi_c=first, spi_s=first + 1, **ports)
 
 
