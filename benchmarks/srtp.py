@@ -5,15 +5,18 @@ replay and authentication included, and keeps the packets in clear. The rounds a
 few hundredths of a second of processor time, and ratios are the medians over the rounds: a machine that does
 other things slows all alike. "HMAC-SHA1 alone" and "AES-GCM alone" are the calls that nobody can do without,
 through the fastest way that Python has to them, and nothing else. Two processes are timed by the clock on the
-wall.
+wall: with a stream each, which shows what the machine's processors can do together, and with one stream cut
+in two (``imslab.srtp.parallel``).
 """
 
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import count
+from multiprocessing import get_context
 
 import numpy as np
 from cryptography.hazmat.primitives import hashes
@@ -144,8 +147,28 @@ def compare(name: str, size: int, seconds: float) -> list[str]:
     return missed + ([f"session, {name}, {size} octets"] if session_ratio < SESSION_AIM else [])
 
 
-def two_processes(name: str, size: int, workers: Workers, seconds: float) -> None:
-    """Measure how much faster two processes are than one, on a stream that is worth it."""
+def repeat(name: str, size: int, times: int) -> float:
+    """Open a stream again and again, in a process of its own; return the seconds."""
+    of = stream(name, size)
+    laid = of.laid
+    bulk.unprotect(*of.master, *laid)
+    start = time.perf_counter()
+    for _ in range(times):
+        bulk.unprotect(*of.master, *laid)
+    return time.perf_counter() - start
+
+
+def side_by_side(name: str, size: int, pool: Executor, seconds: float) -> float:
+    """Return how much more two processes with a stream each do than one alone."""
+    times = max(int(seconds / pool.submit(repeat, name, size, 4).result()), 4)
+    alone = pool.submit(repeat, name, size, times).result()
+    both = [pool.submit(repeat, name, size, times) for _ in range(2)]
+    return sum(alone / one.result() for one in both)
+
+
+def two_processes(name: str, size: int, workers: Workers, pool: Executor, seconds: float) -> None:
+    """Measure how much faster two processes are than one: with a stream each, and with one that is cut."""
+    apart = side_by_side(name, size, pool, seconds)
     of = stream(name, size, _LONG_STREAM)
     laid = of.laid
     works: dict[str, Callable[[], object]] = {
@@ -154,15 +177,15 @@ def two_processes(name: str, size: int, workers: Workers, seconds: float) -> Non
     }
     works["two"]()  # the processes start, and load what they need
     times = rounds(works, seconds, time.perf_counter)
-    faster, best = ratio(times, "one", "two"), min(times["one"]) / min(times["two"])
-    print(f"{name}, {size} octets: two processes {faster:.2f} times as fast as one (best {best:.2f})")
+    cut = ratio(times, "one", "two")
+    print(f"{name}, {size} octets: two processes do {apart:.2f} times as much, {cut:.2f} times of one stream")
 
 
 def main(seconds: float = 3.0) -> None:
     missed = [miss for name, size in AIMS for miss in compare(name, size, seconds)]
-    with Workers(2) as workers:
+    with Workers(2) as workers, ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
         for name, size in AIMS:
-            two_processes(name, size, workers, seconds)
+            two_processes(name, size, workers, pool, seconds)
     if missed:
         raise SystemExit(f"an aim was missed: {'; '.join(missed)}")
 

@@ -43,7 +43,8 @@ class Opener:
         """Open the packets at the positions ``which`` under their indices; tell whose tag is right."""
         right, found = np.zeros(len(which), np.bool_), np.zeros(len(which), np.bool_)
         shape = self.packets.body[which], self.packets.clear[which], self._r(index)
-        order = np.lexsort(shape) if any(np.ptp(values) for values in shape) else np.arange(len(which))
+        one_shape = not any(np.ptp(values) for values in shape) if len(which) else True
+        order = slice(None) if one_shape else np.lexsort(shape)
         rows = self._rows(which[order], index[order])
         place = np.cumsum(rows.body) - rows.body
         out = self._take(int(rows.body.sum()) if self.decrypt else 0)

@@ -93,6 +93,9 @@ class Packets:
     def streams(self) -> Iterator[Integers]:
         """Yield, for each SSRC, the positions of its packets that may be tried, in order."""
         tried = np.flatnonzero(self.reason == Reason.OPENED)
+        if len(tried) and not np.ptp(self.ssrc[tried]):
+            yield tried
+            return
         order = tried[np.argsort(self.ssrc[tried], kind="stable")]
         cuts = np.flatnonzero(np.diff(self.ssrc[order])) + 1
         yield from (part for part in np.split(order, cuts) if len(part))

@@ -160,9 +160,11 @@ class GcmRows:
     def open(self, rows: Rows, out: Octets | None) -> Booleans:
         """Check and decrypt at once."""
         cut, width = rows.cut, rows.width - rows.cut
+        clear = gather(rows.octets, rows.start, cut)
         # The tag stands right behind the payload, as AES-GCM wants it.
         sealed = cells(rows.octets, rows.start + cut, width + rows.tag_length)
-        arguments = _cells(self._ivs(rows)), sealed, self._known(rows)
+        known = np.hstack((clear, rows.words)) if rows.words.size else clear
+        arguments = _cells(self._ivs(rows)), sealed, _cells(known)
         right, plain = np.ones(len(rows), np.bool_), []
         try:
             plain = list(map(self._decrypt, *arguments))
@@ -171,7 +173,7 @@ class GcmRows:
             right = np.array([one is not None for one in opened])
             plain = [bytes(width) if one is None else one for one in opened]
         if out is not None:
-            out[:, :cut] = gather(rows.octets, rows.start, cut)
+            out[:, :cut] = clear
             out[:, cut:] = np.frombuffer(b"".join(plain), np.uint8).reshape(len(rows), width)
         return right
 
@@ -180,11 +182,6 @@ class GcmRows:
             return self._decrypt(iv, sealed, known)
         except InvalidTag:
             return None
-
-    def _known(self, rows: Rows) -> list[bytes]:
-        if not rows.words.size:
-            return cells(rows.octets, rows.start, rows.cut)
-        return _cells(np.hstack((gather(rows.octets, rows.start, rows.cut), rows.words)))
 
     def _ivs(self, rows: Rows) -> Octets:
         """Return 00 00 | SSRC | index (48 bits) xor the salt, 12 octets for each packet."""
