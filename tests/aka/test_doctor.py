@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from imslab.aka import Milenage, Tuak, Xor3g, digest, generate_auts, generate_vector
-from imslab.aka.doctor import CODES, Check, Diagnosis, Evidence, Result, explain
+from imslab.aka.doctor import (
+    CODES,
+    Check,
+    Diagnosis,
+    Evidence,
+    Result,
+    explain,
+    explain_known,
+    known_reading,
+)
 from imslab.aka.doctor.causes import Fault, cause_of
 from imslab.data import vectors
 from imslab.errors import Malformed
@@ -695,10 +704,63 @@ def test_credentials_that_cannot_be(given: dict[str, Any]) -> None:
 # ---- how it is said
 
 
+DERIVED = digest.session_keys("AKAv2-MD5", CK, IK)
+KEY_FAULTS: dict[str, tuple[bool, tuple[bytes, bytes], list[str]]] = {
+    "right": (False, (CK, IK), []),
+    "derived": (True, DERIVED, []),
+    "exchanged": (False, (IK, CK), ["ck-ik-exchanged"]),
+    "not derived": (True, (CK, IK), ["ck-ik-not-derived"]),
+    "derived and exchanged": (True, DERIVED[::-1], ["ck-ik-exchanged"]),
+    "neither derived nor in order": (True, (IK, CK), ["ck-ik-not-derived", "ck-ik-exchanged"]),
+}
+
+
+@pytest.mark.parametrize(("derived", "keys", "expected"), KEY_FAULTS.values(), ids=KEY_FAULTS)
+def test_ck_and_ik(derived: bool, keys: tuple[bytes, bytes], expected: list[str]) -> None:
+    seen = {"ck": keys[0], "ik": keys[1], "derived": derived, "digest_algorithm": "AKAv2-MD5"}
+    assert codes(explain(evidence(**seen))) == expected
+
+
+def test_other_keys_are_wrong_and_no_cause_is_made_up() -> None:
+    found = explain(evidence(ck=CK, ik=bytes(16)))
+    assert ("CK and IK", Result.WRONG) in [(check.name, check.result) for check in found.checks]
+    assert found.causes == () and CK.hex() not in str(found)
+
+
+def test_without_k_a_known_vector_judges_the_answer_and_no_mac() -> None:
+    known = known_reading(VECTOR)
+    right = explain_known(replace(answered("AKAv2-MD5"), k=b"", opc=None), known, "the answer of the card")
+    assert right.ok
+    assert [(check.name, check.result) for check in right.checks] == [
+        ("MAC-A", Result.OPEN),
+        ("response", Result.RIGHT),
+    ]
+    assert "the answer of the card" in right.checks[0].detail
+    wrong = replace(answered("AKAv2-MD5", algorithm="AKAv1-MD5"), k=b"", opc=None, res=RES, ck=IK, ik=CK)
+    found = explain_known(wrong, known, "Cx")
+    assert codes(found) == ["ck-ik-exchanged", "akav1-password-under-akav2"]
+    assert RES.hex() not in str(found)
+
+
+def test_without_k_auts_stays_open() -> None:
+    auts = generate_auts(M, RAND, SQN)
+    found = explain_known(Evidence(rand=RAND, autn=VECTOR.autn, auts=auts), known_reading(VECTOR), "Cx")
+    assert [(check.name, check.result) for check in found.checks] == [
+        ("MAC-A", Result.OPEN),
+        ("AUTS", Result.OPEN),
+    ]
+
+
+def test_k_is_needed_where_nothing_else_is_known() -> None:
+    with pytest.raises(Malformed, match="k is missing"):
+        explain(Evidence(rand=RAND, autn=VECTOR.autn))
+
+
 def test_every_code_of_the_catalogue_is_made_by_a_test() -> None:
     made = {code for *_, expected in (*NETWORK_FAULTS.values(), *AUTS_FAULTS.values()) for code in expected}
     made |= {code for *_, expected in FAULTS.values() for code in expected}
     made |= {"rand-autn-swapped", "nonce-hex", "sqn-not-fresh", "auts-hex", "password-not-empty-with-auts"}
+    made |= {code for *_, expected in KEY_FAULTS.values() for code in expected}
     assert set(CODES) == made
 
 

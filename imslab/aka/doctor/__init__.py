@@ -10,9 +10,21 @@ Teaching code: it is not constant time, but for comparisons.
 """
 
 from imslab.aka.doctor.causes import CODES, Cause
+from imslab.aka.doctor.credentials import known_reading
 from imslab.aka.doctor.diagnosis import Check, Diagnosis, Result
 from imslab.aka.doctor.evidence import Evidence
-from imslab.aka.doctor.examination import explain
+from imslab.aka.doctor.examination import explain, explain_known
 from imslab.aka.doctor.text import from_text
 
-__all__ = ["CODES", "Cause", "Check", "Diagnosis", "Evidence", "Result", "explain", "from_text"]
+__all__ = [
+    "CODES",
+    "Cause",
+    "Check",
+    "Diagnosis",
+    "Evidence",
+    "Result",
+    "explain",
+    "explain_known",
+    "from_text",
+    "known_reading",
+]

@@ -152,6 +152,17 @@ _CATALOGUE = {
         "RFC 3310 3.4",
         "use the empty password beside auts, in AKAv1 and in AKAv2",
     ),
+    # ---- CK and IK
+    "ck-ik-exchanged": (
+        "CK and IK stand in each other's place",
+        "TS 33.102 6.3.3",
+        "f3 makes CK, f4 makes IK; TS 31.103 7.1.2 and TS 29.229 6.3.15 say where each of them stands",
+    ),
+    "ck-ik-not-derived": (
+        "beside AKAv2 stand CK and IK themselves, not the keys that are derived from them",
+        "RFC 4169 2.2",
+        "derive CK' and IK' for what comes after an AKAv2 login; CK and IK are part of its password",
+    ),
     # ---- the digest
     "nc": (
         'the nonce count that was hashed is "{}"',

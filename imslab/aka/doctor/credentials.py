@@ -7,6 +7,7 @@ from imslab.aka.algorithm import functions_for
 from imslab.aka.doctor.causes import Fault
 from imslab.aka.doctor.evidence import Evidence
 from imslab.aka.functions import AkaFunctions
+from imslab.aka.vector import AuthenticationVector
 from imslab.errors import Malformed
 
 _HEX = frozenset(b"0123456789abcdefABCDEF")
@@ -45,6 +46,25 @@ class Reading:
     faults: tuple[Fault, ...]
     credentials: Credentials
     functions: AkaFunctions
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Answers for one RAND and knows no K: f1 and f5 are not there to be asked."""
+
+    vector: AuthenticationVector
+
+    def f2(self, rand: bytes) -> bytes:
+        return self.vector.xres
+
+    def f2_to_f5(self, rand: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+        return self.vector.xres, self.vector.ck, self.vector.ik, b""
+
+
+def known_reading(vector: AuthenticationVector) -> Reading:
+    """Return what answers as ``vector`` does, where K is not known (see ``explain_known``)."""
+    credentials = Credentials("known", b"", None, True)
+    return Reading((), credentials, _Known(vector))  # type: ignore[arg-type]
 
 
 _Change = tuple[str, Fault, Callable[[Credentials], Credentials]]  # kind of change, its fault, the change

@@ -16,6 +16,8 @@ _LISTS = ("uris", "realms", "usernames", "methods", "nonces")
 class Evidence:
     """One challenge, the credentials, and what was seen. All but the challenge and ``k`` may be absent.
 
+    ``k`` may be empty too, where ``explain_known`` is told what the card must answer.
+
     ``nonce`` or ``rand`` and ``autn``  the challenge: base64 text, or 16 octets each
     ``k``, ``op``, ``opc``, ``top``, ``topc``  the credentials, 16 or 32 octets each
     ``algorithm``  "milenage", "tuak" or "xor"; None: what the operator value lets one think
@@ -24,7 +26,8 @@ class Evidence:
     ``response`` with ``digest_algorithm``, ``method``, ``uri``, ``username``, ``realm``, ``qop``, ``nc``,
     ``cnonce``, ``body``  the digest that was seen, as it stood in the message; "" for an empty response
     ``auts``  the auts directive that was seen (text), or its octets
-    ``res``   the RES that was seen, in an APDU or in a vector
+    ``res``, ``ck``, ``ik``  those that were seen, in an APDU, in a vector or (``ck``, ``ik``) in a 401;
+    ``derived`` says that ck and ik stand beside AKAv2, and should be CK' and IK' (RFC 4169, 2.2)
 
     ``amf``  the AMF that is configured in a client or an AuC, 2 octets
     ``sqn``  the highest SQN of the card, 6 octets; ``ind_length`` and ``delta`` as in SqnArray
@@ -62,6 +65,9 @@ class Evidence:
     body: bytes = b""
     auts: str | bytes | None = None
     res: bytes | None = field(default=None, repr=False)
+    ck: bytes | None = field(default=None, repr=False)
+    ik: bytes | None = field(default=None, repr=False)
+    derived: bool = False
 
     amf: bytes | None = None
     sqn: bytes | None = None
@@ -75,7 +81,8 @@ class Evidence:
     rands: tuple[bytes, ...] = ()
 
     def __post_init__(self) -> None:
-        exactly("k", self.k, 16, 32)
+        if self.k:
+            exactly("k", self.k, 16, 32)
         for name, length in (("rand", 16), ("autn", 16), ("amf", 2), ("sqn", 6)):
             if getattr(self, name) is not None:
                 exactly(name, getattr(self, name), length)

@@ -4,6 +4,7 @@ import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from imslab.aka import digest
 from imslab.aka.doctor.answer import attempts_as_given, changes_for, res_shapes, search
 from imslab.aka.doctor.causes import Fault, cause_of
 from imslab.aka.doctor.credentials import Reading, answer_readings, singles
@@ -21,7 +22,10 @@ def explain(evidence: Evidence, *, reveal: bool = False) -> Diagnosis:
 
     A cause is named only when the computation with this fault gives exactly what was seen; single faults
     are tried before pairs. RES, CK and IK are shown only with ``reveal``; K and the operator values never.
+    Raises Malformed when there is no K.
     """
+    if not evidence.k:
+        raise Malformed("k is missing", expected="16 or 32 octets")
     examination = _Examination(evidence, examine_network(evidence))
     examination.check_autn()
     if examination.network.reading is not None:
@@ -29,9 +33,25 @@ def explain(evidence: Evidence, *, reveal: bool = False) -> Diagnosis:
         examination.check_auts()
         examination.check_freshness()
         examination.check_res()
+        examination.check_keys()
         examination.check_response()
         if reveal:
             examination.reveal()
+    return examination.diagnosis()
+
+
+def explain_known(evidence: Evidence, known: Reading, source: str) -> Diagnosis:
+    """Return what is right and wrong in an answer when RES, CK and IK are known and K is not.
+
+    ``known`` (``known_reading``) computes them for this challenge; ``source`` says in words where they
+    stand. Whether MAC-A and MAC-S are right stays open: that takes K.
+    """
+    rand, autn, _ = evidence.challenge()
+    examination = _Examination(evidence, Network(False, View((), rand, autn), known))
+    examination.leave_open(source)
+    examination.check_res()
+    examination.check_keys()
+    examination.check_response()
     return examination.diagnosis()
 
 
@@ -65,6 +85,12 @@ class _Examination:
             self._say("MAC-A", Result.WRONG, f"XMAC is {xmac}; it is right only with the fault named below")
         else:
             self._say("MAC-A", Result.RIGHT, "XMAC, with the AMF of AUTN, is MAC-A: the network knows K")
+
+    def leave_open(self, source: str) -> None:
+        """Say what cannot be checked without K."""
+        self._say("MAC-A", Result.OPEN, f"that takes K; RES, CK and IK are those that stand in {source}")
+        if self.evidence.auts is not None:
+            self._say("AUTS", Result.OPEN, "MAC-S takes K")
 
     def check_configured_amf(self) -> None:
         """Say that a client with a configured AMF refuses a right AUTN, unless something was accepted."""
@@ -159,6 +185,25 @@ class _Examination:
                 yield (*faults, Fault("res-length", description)), shape
             yield (*faults, Fault("res-as-hex")), res.hex().encode()
             yield (*faults, Fault("res-as-hex")), res.hex().upper().encode()
+
+    def check_keys(self) -> None:
+        reading, e = self.network.reading, self.evidence
+        if reading is None or e.ck is None or e.ik is None:
+            return
+        _, ck, ik, _ = reading.functions.f2_to_f5(self.network.view.rand)
+        steps: list[tuple[tuple[Fault, ...], tuple[bytes, bytes]]] = [((), (ck, ik))]
+        if e.derived:
+            expected = digest.session_keys(e.digest_algorithm, ck, ik)
+            steps = [((), expected), ((Fault("ck-ik-not-derived"),), (ck, ik))]
+        swapped = Fault("ck-ik-exchanged")
+        steps += [((*faults, swapped), (two, one)) for faults, (one, two) in steps]
+        faults = next(
+            (faults for faults, keys in steps if hmac.compare_digest(b"".join(keys), e.ck + e.ik)), None
+        )
+        if faults is None:
+            self._say("CK and IK", Result.WRONG, "those that were seen are others")
+        else:
+            self._found("CK and IK", faults, "those that were seen are the ones that the card computes")
 
     def check_response(self) -> None:
         reading, e = self.network.reading, self.evidence
