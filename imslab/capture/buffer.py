@@ -95,6 +95,8 @@ class Octets:
         distance = int(at[0] - near[0])
         if not 0 <= distance <= octets.shape[1] - width or (at - near != distance).any():
             return None
+        if at.max() >= self.file_length:  # it may have been appended since
+            return None
         return octets[:, distance : distance + width].copy()
 
     def _appended(self) -> NDArray[np.uint8]:

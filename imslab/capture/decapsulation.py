@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imslab.capture import esp, link, transport, tunnels, turn
 from imslab.capture.buffer import Octets
@@ -21,7 +22,7 @@ from imslab.capture.fragments import Piece, Reassembler
 from imslab.capture.ip import Packets, Payloads, Via, payloads, stepped
 from imslab.capture.transport import Segments
 
-_HEADERS = 72  # octets of a frame in which its headers mostly lie
+_HEADERS = 80  # octets of a frame in which its headers mostly lie
 _DEEPEST = 8  # IP headers in one packet
 _IP_IN_IP, _IPV6_IN_IP, _GRE = 4, 41, 47
 _ESP_PORT = 4500  # RFC 3948
@@ -40,6 +41,7 @@ class Rows(Columns):
     via: Column
     seq: Column
     flags: Column
+    head: NDArray[np.uint8]
 
 
 class Decapsulation:
@@ -135,15 +137,15 @@ class Decapsulation:
             yield _packets(mine, inner[tunnelled], mine.via | via[tunnelled].astype(np.uint16))
             s = s[~tunnelled]
         self._esp_in_udp(s)
-        rows, channel = self._as_rows(s, UDP), s.word >> 12 == 4
+        rows, channel = self._as_rows(s, UDP), s.head[:, 0] >> 4 == 4
         if channel.any():
             self._channels.append(rows[channel])
             rows = rows[~channel]
         self._rows.append(rows)
-        told = np.isin(s.word, turn.INDICATIONS)
+        told = np.isin(s.head.view(">u2")[:, 0], turn.INDICATIONS)
         if told.any():
             outer = self._as_rows(s[told], UDP)
-            self._rows.append(_relayed(outer, turn.indications(self._data, outer.start, outer.length)))
+            self._rows.append(self._within(outer, turn.indications(self._data, outer.start, outer.length)))
 
     def _tcp(self, found: Payloads) -> Iterator[Packets]:
         self._rows.append(self._as_rows(transport.tcp(self._data, found), TCP))
@@ -175,7 +177,7 @@ class Decapsulation:
         flow = self._flows.numbers(s.pair, np.full(len(s), protocol), s.sport, s.dport)
         length, cut = (s.end - s.start).astype(np.int32), s.cut & (s.end < s.limit)
         seq, flags = s.seq.astype(np.uint32), s.flags.astype(np.uint8)
-        return Rows(s.frame, flow.astype(np.int32), s.start, length, cut, s.via, seq, flags)
+        return Rows(s.frame, flow.astype(np.int32), s.start, length, cut, s.via, seq, flags, s.head)
 
     def _reassemble(self) -> None:
         """Put fragments together, also those that are themselves within fragmented datagrams.
@@ -216,16 +218,17 @@ class Decapsulation:
         inner = turn.channel_data(self._data, rows.flow, rows.start, rows.length)
         other = np.ones(len(rows), np.bool_)
         other[inner.row] = False
-        return [_relayed(rows, inner), rows[other]]
+        return [self._within(rows, inner), rows[other]]
+
+    def _within(self, rows: Rows, inner: turn.Inner) -> Rows:
+        """Return what is relayed in some of ``rows``."""
+        of, length = rows[inner.row], inner.length.astype(np.int32)
+        head = self._data.windows(inner.start, transport.HEAD)
+        return replace(of, start=inner.start, length=length, via=of.via | Via.TURN, head=head)
 
 
 def _packets(of: Payloads | Segments, at: Column, via: Column) -> Packets:
     return Packets(of.frame, at, of.end, of.cut, via)
-
-
-def _relayed(rows: Rows, inner: turn.Inner) -> Rows:
-    of = rows[inner.row]
-    return replace(of, start=inner.start, length=inner.length.astype(np.int32), via=of.via | Via.TURN)
 
 
 _Table = TypeVar("_Table", Payloads, EspPackets, Rows)
@@ -246,4 +249,7 @@ _FRAMES, _NONE, _NO, _FLAGS = (
     np.zeros(0, np.uint16),
 )
 _NO_PAYLOADS = Payloads(_FRAMES, _NONE, _NONE, _NONE, _NO, _FLAGS, _NONE, _NONE, _NONE, _NONE)
-_NO_ROWS = Rows(_FRAMES, _FRAMES, _NONE, _FRAMES, _NO, _FLAGS, np.zeros(0, np.uint32), np.zeros(0, np.uint8))
+_NO_ROWS = Rows(
+    _FRAMES, _FRAMES, _NONE, _FRAMES, _NO, _FLAGS, np.zeros(0, np.uint32), np.zeros(0, np.uint8),
+    np.zeros((0, transport.HEAD), np.uint8),
+)  # fmt: skip

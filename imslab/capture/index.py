@@ -30,7 +30,6 @@ from imslab.capture.link import LINK_NAMES
 
 __all__ = ["LINK_NAMES", "TCP", "UDP", "Column", "Index", "Mask", "Via", "address", "build"]
 
-_HEAD = 12  # octets: the fixed header of RTP; STUN's magic cookie, DTLS's version lie within
 _PART = 32_768  # frames that are taken at a time
 
 
@@ -129,13 +128,13 @@ class Index:
         """The destination address of each row, 16 octets."""
         return self.flows.addresses(self.flows.pair)[1][self.flow]
 
-    @cached_property
+    @property
     def head(self) -> NDArray[np.uint8]:
-        """The first 12 octets from each row's payload on, n by 12: what tells protocols apart, read once.
+        """The first 12 octets from each row's payload on, n by 12: what tells protocols apart.
 
         Of a shorter payload the rest is what follows it in the data: look at ``length`` too.
         """
-        return self.data.windows(self.start, _HEAD)
+        return self.rows.head
 
     @property
     def words(self) -> NDArray[np.uint32]:

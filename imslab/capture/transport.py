@@ -6,13 +6,16 @@ Spec: RFC 768; RFC 9293, section 3.1.
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from imslab.capture.buffer import Octets
 from imslab.capture.columns import Column, Columns, Mask
 from imslab.capture.ip import Payloads
 
 _UDP_HEADER, _TCP_HEADER = 8, 20
-_LOOK = 16  # octets of a datagram that are looked at: its header, and 8 behind it
+HEAD = (
+    12  # octets of a payload that are kept: the fixed header of RTP; STUN's cookie, DTLS's version lie within
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,7 @@ class Segments(Columns):
 
     ``start, end``  of the payload;  ``limit``: where it should have ended
     ``cut``         the capture holds less of the frame than was sent
-    ``word``        the first two octets of a UDP payload
+    ``head``        the first octets of the payload, n by HEAD; of a shorter one also what follows it
     """
 
     frame: Column
@@ -35,7 +38,7 @@ class Segments(Columns):
     dport: Column
     seq: Column
     flags: Column
-    word: Column
+    head: NDArray[np.uint8]
 
 
 def udp(data: Octets, found: Payloads) -> Segments:
@@ -43,7 +46,8 @@ def udp(data: Octets, found: Payloads) -> Segments:
     good = found.at + _UDP_HEADER <= found.end
     if not good.all():
         found = found[good]
-    words = data.windows(found.at, _LOOK).view(">u2")
+    octets = data.windows(found.at, _UDP_HEADER + HEAD)
+    words = octets.view(">u2")
     start = found.at + _UDP_HEADER
     claimed = words[:, 2].astype(np.int64) - _UDP_HEADER
     # A length under 8 is that of a network card that has yet to cut the datagram, or nonsense.
@@ -61,7 +65,7 @@ def udp(data: Octets, found: Payloads) -> Segments:
         words[:, 1].astype(np.int64),
         nothing,
         nothing,
-        words[:, 4].astype(np.int64),
+        octets[:, _UDP_HEADER:].copy(),
     )
 
 
@@ -85,5 +89,5 @@ def tcp(data: Octets, found: Payloads) -> Segments:
         words[:, 1].astype(np.int64),
         head.view(">u4")[:, 1].astype(np.int64),
         head[:, 13].astype(np.int64),
-        np.zeros(len(found), np.int64),
+        data.windows(start, HEAD),
     )

@@ -99,3 +99,12 @@ def test_looking_again_forgets_what_was_looked_at() -> None:
     data.look(at(10, 60), 20)
     assert data.windows(at(10, 60), 2).tolist() == [[10, 11], [60, 61]]
     assert data.windows(at(0, 50), 2).tolist() == [[0, 1], [50, 51]]
+
+
+def test_what_is_appended_later_is_not_what_was_looked_at() -> None:
+    data = Octets(bytes(range(100)))
+    data.look(at(60), 60)
+    assert data.u8(at(100)).tolist() == [0]
+    data.append(b"new")
+    assert data.u8(at(100)).tolist() == [ord("n")]
+    assert data.u16(at(99)).tolist() == [99 << 8]

@@ -59,7 +59,8 @@ def test_nothing_gives_tables_without_rows() -> None:
 def test_rows_come_into_the_order_of_their_frames_and_keep_it_within_one() -> None:
     rows, _, _ = inside().finish()
     frame = np.array([2, 1, 2, 1], np.int32)
-    table = type(rows)(frame, frame, column(0, 1, 2, 3), frame, frame > 0, frame, frame, frame)
+    head = np.zeros((4, 12), np.uint8)
+    table = type(rows)(frame, frame, column(0, 1, 2, 3), frame, frame > 0, frame, frame, frame, head)
     assert in_order(table).start.tolist() == [1, 3, 0, 2]
     in_place = in_order(table)
     assert in_order(in_place) is in_place

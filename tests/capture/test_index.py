@@ -41,10 +41,25 @@ def test_the_columns_of_a_row() -> None:
     assert [rows.octets(row) for row in range(3)] == [b"payload"] * 3
 
 
+def test_the_first_octets_of_payloads_stand_beside_them() -> None:
+    long = IP() / UDP(sport=1, dport=2) / Raw(bytes(range(1, 30)))
+    sealed = IP(src="10.0.0.1", dst="10.0.0.2") / UDP() / Raw(b"\x40\x00\x00\x14" + bytes(range(20)))
+    rows = built(RAW, long, TCP4, sealed, IP() / UDP() / Raw(b"end"))
+    assert rows.head[0].tolist() == list(range(1, 13))
+    assert rows.head[1][:7].tobytes() == b"payload"
+    assert rows.head[2].tolist() == list(range(12))
+    assert rows.head[3].tobytes() == b"end" + bytes(9)
+    assert rows.words[0].tolist() == [0x01020304, 0x05060708, 0x090A0B0C]
+    more = rows.extended(
+        np.array([1]), addresses("10.0.0.1"), addresses("10.0.0.2"), np.array([17]), [bytes(long.payload)]
+    )
+    assert more.head[1].tolist() == list(range(1, 13))
+
+
 def test_columns_are_small() -> None:
     rows = built(RAW, *[V4] * 1000)
     octets = sum(getattr(rows.rows, name).nbytes for name in rows.rows.__dataclass_fields__)
-    assert octets <= 32 * len(rows)
+    assert octets <= 44 * len(rows)
     assert (rows.start.dtype, rows.seq.dtype) == (np.int64, np.int64)
 
 
