@@ -118,7 +118,8 @@ def _datagram(octets: bytes) -> tuple[Message | None, str]:
 
 
 def _opens_websocket(index: Index, row: int) -> bool:
-    return b"websocket" in index.octets(row)[:4096].lower()
+    head = index.octets(row)[:4096].lower().split(b"\r\n\r\n", 1)[0]
+    return b"websocket" in head  # a page that speaks of WebSockets opens none
 
 
 class WebSocketReader:
