@@ -5,6 +5,7 @@ from a seed; times and ports are those of the run. README.md of this folder says
 """
 
 import asyncio
+import io
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -137,6 +138,32 @@ async def ota_update(lab: Lab) -> None:
     await lab.alice.register("AKAv2-SHA-256")
 
 
+async def browser_demo() -> bytes:
+    """Record the demo: alice's page in Chromium logs in with her card, calls the robot, sends it a message.
+
+    The robot's end of the media is aiortc's, so that the secrets of the handshake are in the file.
+    """
+    sys.path.insert(0, str(HERE.parent.parent))
+    from tests.browser import chromium
+
+    file = io.BytesIO()
+    settings = {"trace": file, "random": Seeded("browser-demo"), "subscribers": ["alice"]}
+    async with chromium.launched() as browser, chromium.staged(browser, **settings) as stage:
+        alice = await stage.login("alice", viewport={"width": 800, "height": 600})
+        await alice.fill("#text", "hello, robot")
+        await alice.click("#write button")
+        await alice.wait_for_selector("#chat li:not(.mine)")
+        await chromium.dial(alice, "carol")
+        await alice.wait_for_selector(".stage.seen")
+        await asyncio.sleep(1)
+        await alice.click("#hangup")
+        await chromium.call_state(alice, "ended")
+        await alice.click("#logout")
+        await chromium.state(alice, "ready")
+        await stage.demo.close()
+        return stage.demo.recording()
+
+
 TRACES: dict[str, Callable[[Lab], Awaitable[None]]] = {
     "card-session": card_session,
     "faulty-network": faulty_network,
@@ -150,8 +177,15 @@ TRACES: dict[str, Callable[[Lab], Awaitable[None]]] = {
 }
 
 
+WITH_BROWSER = {"browser-demo": browser_demo}  # they need Chromium
+
+
 async def make(name: str) -> Path:
     """Make one trace and return its path."""
+    if name in WITH_BROWSER:
+        path = HERE / f"{name}.pcapng"
+        path.write_bytes(await WITH_BROWSER[name]())
+        return path
     lab = Lab(seed=name)
     try:
         await TRACES[name](lab)
@@ -162,11 +196,12 @@ async def make(name: str) -> Path:
 
 def main(names: list[str]) -> int:
     """Make the named traces, or all."""
-    unknown = [name for name in names if name not in TRACES]
+    known = [*TRACES, *WITH_BROWSER]
+    unknown = [name for name in names if name not in known]
     if unknown:
-        print(f"no trace is called {unknown[0]}; there are: {', '.join(TRACES)}", file=sys.stderr)
+        print(f"no trace is called {unknown[0]}; there are: {', '.join(known)}", file=sys.stderr)
         return 2
-    for name in names or TRACES:
+    for name in names or known:
         path = asyncio.run(make(name))
         print(f"{path.name}: {path.stat().st_size} octets")
     return 0

@@ -91,8 +91,10 @@ async def _serve(settings: dict[str, object], port: int | None, trace: Path | No
             demo.flush()
     finally:
         await demo.close()
-        if file is not None:
+        if file is not None and trace is not None:
+            octets = demo.recording()
             file.close()
+            trace.write_bytes(octets)
             print(f"The trace is in {trace}: imslab inspect {trace}, or Wireshark.")
     return 0
 
@@ -172,6 +174,6 @@ async def _sleep_or(stop: asyncio.Event, seconds: float | None) -> None:
 
 def _open(path: Path) -> BinaryIO:
     try:
-        return path.open("wb")
+        return path.open("w+b")
     except OSError as error:
         raise ImslabError(f"{path} cannot be written: {error.strerror or error}") from None

@@ -65,7 +65,8 @@ class Demo:
     ``mode``         what the bridges let a page do: "transmit" or "answer"
     ``robot``        the profile of a Python subscriber that answers every call; None for none
     ``passwords``    for some subscribers a password: the other two ways of annex X are open to them
-    ``trace``        a binary file that gets everything as pcapng; ``flush`` writes what is there
+    ``trace``        a binary file for everything, as pcapng: ``flush`` writes what is there, ``recording``
+                     gives it with the secrets of calls
     ``on_code``      called with a subscriber's name and each pairing code of its bridge
     """
 
@@ -234,6 +235,18 @@ class Demo:
         """Write into the trace what has passed so far."""
         if self.tap is not None:
             self.tap.flush()
+
+    def recording(self) -> bytes:
+        """Return the trace so far, with the secrets of its calls; ImslabError when none is written.
+
+        The file must be open for reading too.
+        """
+        if self._trace is None or self.tap is None:
+            raise ImslabError("this demo writes no trace: give it a file, Demo(trace=io.BytesIO())")
+        self.flush()
+        self._trace.seek(0)
+        octets = self._trace.read()  # and the position is at the end again, where more is written
+        return self.tap.writer.with_secrets(octets)
 
     async def close(self) -> None:
         """Close everything; a demo can be closed twice."""
