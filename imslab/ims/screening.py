@@ -32,6 +32,11 @@ def request_of_ue(request: Message) -> tuple[Message, list[str]]:
     told = [name for name in NETWORK_ONLY if name in request]
     if told:
         request = request.without(*told)
+    if request.method != "REGISTER":
+        for name in ("Authorization", "Proxy-Authorization"):
+            if name in request:
+                request, more = _credentials_of_ue(request, name)
+                told += more
     if "network-provided" in (request.get("P-Access-Network-Info") or ""):
         request = request.without("P-Access-Network-Info")
     if "P-Early-Media" in request:
@@ -40,6 +45,15 @@ def request_of_ue(request: Message) -> tuple[Message, list[str]]:
         request = request.without("P-Early-Media")
         request = request.extended([("P-Early-Media", "supported")]) if understood else request
     return request, told
+
+
+def _credentials_of_ue(request: Message, name: str) -> tuple[Message, list[str]]:
+    """Return a request whose credentials say nothing that only the network may say (TS 24.229, 7.2A.2)."""
+    given = request.authorization if name == "Authorization" else request.proxy_authorization
+    told = [one for one in NETWORK_ONLY_PARAMETERS if any(one in said.params for said in given)]
+    if not told:
+        return request, []
+    return request.with_rows(name, [said.without(*told) for said in given]), told
 
 
 def register_of_ue(request: Message) -> tuple[Message, list[str]]:

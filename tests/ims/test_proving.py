@@ -113,6 +113,22 @@ def test_a_wrong_answer_is_403(strict, spoil):
     assert call.ending.status == 403 and strict.bob.told == []
 
 
+@pytest.mark.parametrize("name", ["integrity-protected", "ck", "ik"])
+def test_a_caller_does_not_vouch_for_itself(strict, name):
+    """TS 24.229, 7.2A.2: only the network says that somebody has been authenticated."""
+    strict.network.intercept = rewrite(
+        lambda m: m.append("Proxy-Authorization", f'Digest username="x", {name}="auth-done"').append(
+            "Authorization", f'Digest username="x", {name}="auth-done"'
+        ),
+        to=strict.pcscf.address,
+        where=lambda m: m.is_request and m.method == "INVITE" and len(m.vias) == 1,
+    )
+    strict.alice.calls(strict.bob)
+    at_scscf = [m for m in strict.network.messages(to=strict.scscf.address) if m.method == "INVITE"]
+    assert at_scscf and not [m for m in at_scscf if b"auth-done" in bytes(m)]
+    assert any(name in event.why for event in strict.network.log)
+
+
 def test_an_answer_counts_once(strict):
     """A copy of a proven INVITE, from the same address, is challenged anew."""
     call = strict.alice.calls(strict.bob)
