@@ -118,10 +118,10 @@ class ResponseContext:
     def _provisional(self, branch: Branch, response: Message, now: float) -> None:
         if branch.final is not None:
             return
-        branch.progressing = True
-        if branch.cancelled:
+        first, branch.progressing = not branch.progressing, True
+        if branch.cancelled and first:
             self._send_cancel(branch, now)  # it had to wait for this (RFC 3261, 9.1)
-        elif response.status > 100 and response.method == "INVITE":
+        elif not branch.cancelled and response.status > 100 and response.method == "INVITE":
             self._wait(branch, now + TIMER_C, now)
         if response.status > 100 and not self._answered:
             self._return(branch, response, now)

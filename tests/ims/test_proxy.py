@@ -83,6 +83,10 @@ def test_a_late_2xx_of_another_fork_when_its_cancel_is_lost(fork):
         ((503, 503, 503), 500),
         ((408, 486, 408), 486),
         ((480, 415, 404), 415),
+        ((486, 420, 404), 420),
+        ((404, 486, 484), 484),
+        ((480, 600, None), 600),
+        ((487, 480, 487), 480),
     ],
 )
 def test_the_best_of_several_refusals(fork, statuses, expected):
@@ -303,6 +307,45 @@ def test_the_first_of_equals_is_chosen(first):
 )
 def test_where_a_route_leads(uri, address):
     assert hop(Uri.parse(uri)) == Address(*address)
+
+
+def test_a_2xx_is_the_last_word(home):
+    """What another branch answers after that goes nowhere (RFC 3261, 16.7 step 5)."""
+    lab = home(extra=("bob",), habit=None)
+    call = lab.alice.calls(lab.bob)
+    lab.network.advance(1)
+    lab.network.intercept = lose(99, to=lab.others[0].address, where=lambda m: m.method == "CANCEL")
+    lab.bob.do("answer", lab.bob.call, lab.bob.sdp())
+    lab.others[0].do("ring", lab.others[0].call)
+    lab.others[0].do("refuse", lab.others[0].call, 603)
+    assert lab.alice.statuses() == [100, 200] and call.state is CallState.CONFIRMED
+
+
+def test_one_cancel_for_each_branch(home):
+    lab = home(habit=None)
+    call = lab.alice.ue.invite(lab.bob.uri, lab.alice.sdp(), lab.network.now)
+    lab.alice.ue.cancel(call, lab.network.now)
+    lab.network.intercept = lose(1, to=lab.bob.address, where=lambda m: m.method == "CANCEL")
+    lab.network.run()  # the CANCEL waits at the proxy for a provisional response of bob
+    assert lab.bob.methods() == ["INVITE"]
+    for status in (180, 181):
+        lab.bob.do("ring", lab.bob.call, status=status)
+    cancels = [s for s in lab.network.history if s.send.octets.startswith(b"CANCEL") and s.lost]
+    assert len(cancels) == 1 and lab.bob.methods().count("CANCEL") == 0
+    lab.network.advance(1)
+    assert call.ending.status == 487
+
+
+def test_a_request_that_cannot_be_routed_is_400(home):
+    lab = home()
+    lab.network.intercept = rewrite(
+        lambda m: m.with_header("P-Preferred-Identity", "<<<"),
+        to=lab.pcscf.address,
+        where=lambda m: len(m.vias) == 1,
+    )
+    call = lab.alice.calls(lab.bob)
+    assert call.ending.status == 400
+    assert any(event.what == "malformed request" for event in lab.network.log)
 
 
 def test_a_node_of_many_transactions_refuses_more(home):
