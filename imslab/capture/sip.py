@@ -128,16 +128,22 @@ class WebSocketReader:
     def __init__(self) -> None:
         self._head = bytearray()
         self._frames: FrameReader | None = None
+        self._is_page = False
 
     def receive(self, octets: bytes) -> list[Message]:
         """Take octets, return the messages they complete; raise Malformed when the frames are broken.
 
         A message that is no SIP raises BadMessage; ``complete`` holds those before it.
         """
+        if self._is_page:
+            return []
         if self._frames is None:
             self._head += octets
             head, end, octets = bytes(self._head).partition(b"\r\n\r\n")
             if not end:
+                return []
+            if self._head.startswith(b"GET ") and b"websocket" not in head.lower():
+                self._is_page = True  # a web page: a segment of it only began like SIP
                 return []
             self._frames = FrameReader(deflate=b"permessage-deflate" in head.lower())
         found: list[Message] = []
