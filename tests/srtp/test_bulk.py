@@ -12,6 +12,7 @@ from imslab.errors import AuthenticationFailed, ImslabError, Malformed, Replayed
 from imslab.srtp import PROFILES, Candidate, Session, bulk
 from imslab.srtp.bulk import order
 from imslab.srtp.bulk.order import Reason
+from imslab.srtp.index import RtpIndex
 
 VECTORS = vectors("srtp")["vectors"]
 NAMES = [profile.name for profile in PROFILES]
@@ -177,6 +178,24 @@ def test_pieces_give_what_the_whole_gives(unprotect, drawn, size):
         opened = receiver.unprotect(*lay(arrived[first : first + size]))
         found += [(reason, opened[i]) for i, reason in enumerate(opened.reason)]
     assert found == [(reason, whole[i]) for i, reason in enumerate(whole.reason)]
+
+
+@pytest.mark.parametrize("behind", [0, 1, 127])
+def test_a_replay_in_a_later_piece(behind, session, rtp):
+    sealed = [session().protect(rtp(n)) for n in range(200)]
+    receiver = bulk.Receiver("AES_CM_128_HMAC_SHA1_80", bytes(range(16)), bytes(range(0xA0, 0xAE)))
+    assert receiver.unprotect(*lay(sealed)).ok.all()
+    assert receiver.unprotect(*lay([sealed[199 - behind]])).reason.tolist() == [Reason.REPLAYED]
+
+
+@pytest.mark.parametrize("highest", [-1, 0, 10, 32767, 32768, 65535, 65536, 70000, (1 << 48) - 1])
+def test_the_guess_for_all_is_that_for_one(highest):
+    state = RtpIndex(3)
+    if highest >= 0:
+        state.accept(highest)
+    seq = np.arange(65536)
+    made = order.guess(np.full(65536, highest), seq, 3)
+    assert made.tolist() == [state.guess(one) for one in range(65536)]
 
 
 @pytest.mark.parametrize("rounds", [0, 1])

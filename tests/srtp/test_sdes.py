@@ -156,6 +156,17 @@ def test_a_lifetime_goes_to_2_to_the_48(text):
         Crypto.parse(f"1 {SUITE} inline:{KEY}|{(1 << 48) + 1}")
 
 
+def test_a_line_has_an_end():
+    filler = " ".join(f"-x{n}" for n in range(4000))
+    assert Crypto.parse(f"{LINE} {filler}"[:16_384])
+    with pytest.raises(Malformed, match="16385 characters"):
+        Crypto.parse(f"{LINE} {filler}"[:16_385])
+
+
+def test_a_window_that_is_too_large_is_a_hint():
+    assert Crypto.parse(f"{LINE} WSH=100000").session().context.window == 32768
+
+
 def test_a_lifetime_ends_a_session(rtp):
     sender = Crypto.parse(f"1 {SUITE} inline:{KEY}|2").session()
     sender.protect(rtp(1))
