@@ -52,7 +52,9 @@ def _file(capture: "Capture") -> Json:
         "octets": int(records.original[rows].sum()),
         "first": int(time.min()) / 1e9 if len(time) else None,
         "last": int(time.max()) / 1e9 if len(time) else None,
-        "link_types": [LINK_NAMES.get(kind, str(kind)) for kind in sorted(set(link.tolist()))],
+        "link_types": [
+            LINK_NAMES.get(kind, str(kind)) for kind in np.flatnonzero(np.bincount(link)).tolist()
+        ],
         "truncated": file.truncated,
     }
 
