@@ -11,15 +11,20 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 import imslab
+from imslab.cli.plain import PlainCommand, PlainGroup
 
 
 class Command(NamedTuple):
-    """Where a command is: a function in a module of this room, and how it is told to the option parser."""
+    """Where a command is: a function in a module of this room, and how it is told to the option parser.
+
+    ``plain``  its values are text and flags, and it is to begin at once
+    """
 
     module: str
     function: str
     epilog: str
     settings: dict[str, Any] | None = None
+    plain: bool = False
 
 
 COMMANDS = {
@@ -34,7 +39,8 @@ COMMANDS = {
         "Example: imslab explain --algorithm AKAv2-MD5 --nonce ... --response ... --k @k --opc @opc",
     ),
     "inspect": Command(
-        "inspect", "inspect", "Example: imslab inspect call.pcapng --k @k --opc @opc --keylog keys.log"
+        "inspect", "inspect", "Example: imslab inspect call.pcapng --k @k --opc @opc --keylog keys.log",
+        plain=True,
     ),
     "anonymise": Command(
         "anonymise", "anonymise",
@@ -61,6 +67,7 @@ def app_for(arguments: Sequence[str] = ()) -> typer.Typer:
     wanted = [named] if named in (*COMMANDS, *GROUPS) else [*COMMANDS, *GROUPS]
     app = typer.Typer(
         name="imslab",
+        cls=PlainGroup,
         help="A laboratory for IMS authentication with the SIM card. Teaching crypto: not for production.",
         epilog="Example: imslab doctor",
         add_completion=False,
@@ -86,7 +93,10 @@ def options(
 
 def _add(app: typer.Typer, name: str, command: Command) -> None:
     function = getattr(import_module(f"imslab.cli.{command.module}"), command.function)
-    app.command(name, epilog=command.epilog, context_settings=command.settings)(function)
+    how: dict[str, Any] = {"epilog": command.epilog, "context_settings": command.settings}
+    if command.plain:
+        how["cls"] = PlainCommand
+    app.command(name, **how)(function)
 
 
 @cache

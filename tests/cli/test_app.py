@@ -43,3 +43,16 @@ def test_a_command_does_not_load_the_others() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_a_plain_command_takes_text_and_flags_without_pydantic() -> None:
+    code = (
+        "import sys; from imslab.cli import main;"
+        "status = main(['--debug', 'inspect', 'no-such-file', '--json', '--srtp', 'x', '--srtp', 'y']);"
+        "print(status, 'pydantic' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "2 False"
+    assert "unknown SRTP profile" in done.stderr
