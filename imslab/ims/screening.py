@@ -27,24 +27,41 @@ NETWORK_ONLY_PARAMETERS = ("integrity-protected", "ck", "ik")
 NOT_FOR_UES = ("P-Charging-Vector", "P-Charging-Function-Addresses", "P-Profile-Key", "P-Served-User")
 
 
+# What has to be looked at in a request of a UE; most have nothing of it.
+_SUSPECT = frozenset(
+    name.lower()
+    for name in (
+        *NETWORK_ONLY,
+        *("P-Access-Network-Info", "P-Early-Media", "Proxy-Authorization", "Authorization"),
+    )
+)
+
+
 def request_of_ue(request: Message) -> tuple[Message, list[str]]:
-    """Return a request without what its UE may not say, and the names of what it said nevertheless."""
-    told = [name for name in NETWORK_ONLY if name in request]
+    """Return a request without what its UE may not say, and the names of what it said nevertheless.
+
+    The Authorization of a REGISTER is left to ``register_of_ue``.
+    """
+    suspects = request.keys & _SUSPECT
+    if not suspects or (request.method == "REGISTER" and suspects == {"authorization"}):
+        return request, []
+    told = [name for name in NETWORK_ONLY if name.lower() in suspects]
     if told:
         request = request.without(*told)
-    if request.method != "REGISTER":
-        for name in ("Authorization", "Proxy-Authorization"):
-            if name in request:
-                request, more = _credentials_of_ue(request, name)
-                told += more
+    for name in ("Authorization", "Proxy-Authorization"):
+        if name.lower() in suspects and request.method != "REGISTER":
+            request, more = _credentials_of_ue(request, name)
+            told += more
     if "network-provided" in (request.get("P-Access-Network-Info") or ""):
         request = request.without("P-Access-Network-Info")
-    if "P-Early-Media" in request:
-        # RFC 5009, 6: a UE may say that it understands; what is allowed, the network says.
-        understood = "supported" in request.p_early_media
-        request = request.without("P-Early-Media")
-        request = request.extended([("P-Early-Media", "supported")]) if understood else request
-    return request, told
+    return _early_media_of_ue(request) if "p-early-media" in suspects else request, told
+
+
+def _early_media_of_ue(request: Message) -> Message:
+    # RFC 5009, 6: a UE may say that it understands; what is allowed, the network says.
+    understood = "supported" in request.p_early_media
+    request = request.without("P-Early-Media")
+    return request.extended([("P-Early-Media", "supported")]) if understood else request
 
 
 def _credentials_of_ue(request: Message, name: str) -> tuple[Message, list[str]]:

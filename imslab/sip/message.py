@@ -6,7 +6,7 @@ message writes the octets it was read from; an edit touches only the rows that i
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from typing import Any, NamedTuple, Self
 
 from imslab.errors import Malformed
@@ -206,6 +206,11 @@ class Message:
     def values(self, name: str) -> list[str]:
         """Return the elements of the comma-separated lists of ``name``; commas in quotes do not count."""
         return [piece for text in self.all(name) for piece in split_list(text) if piece]
+
+    @property
+    def keys(self) -> Set[str]:
+        """The names of the headers that are there, long and in lower case."""
+        return self._values().keys()
 
     def __contains__(self, name: str) -> bool:
         return key(name) in self._values()
