@@ -26,6 +26,7 @@ _HEADERS = 80  # octets of a frame in which its headers mostly lie
 _DEEPEST = 8  # IP headers in one packet
 _IP_IN_IP, _IPV6_IN_IP, _GRE = 4, 41, 47
 _ESP_PORT = 4500  # RFC 3948
+_MAYBE_CHANNEL = 0x8000  # among the flags of Via, until all datagrams of a flow were seen
 _UNMARKED = 0  # four octets that say: not ESP but IKE
 
 
@@ -51,7 +52,6 @@ class Decapsulation:
         self._data, self._flows, self._time = data, flows, time
         self._fragments: list[Payloads] = []
         self._rows: list[Rows] = []
-        self._channels: list[Rows] = []
         self._esp: list[EspPackets] = []
         self._too_deep = 0
         self._warnings: list[str] = []
@@ -98,8 +98,8 @@ class Decapsulation:
             self._esp = []
             closed.append(packets)
             self.payloads(clear)
-        rows = Rows.joined([_NO_ROWS, *self._rows, *self._relayed()])
-        self._rows, self._channels = [], []
+        rows = self._without_channels(Rows.joined([_NO_ROWS, *self._rows]))
+        self._rows = []
         if self._too_deep:
             deep = f"{self._too_deep} packets were left out: more than {_DEEPEST} IP headers in each other"
             self._warnings.append(deep)
@@ -121,7 +121,9 @@ class Decapsulation:
             ((_GRE,), self._gre),
             ((ESP,), self._esp_packets),
         ):
-            mine = np.isin(found.protocol, protocols)
+            mine = found.protocol == protocols[0]
+            for other in protocols[1:]:
+                mine |= found.protocol == other
             if mine.all():
                 yield from take(found)
                 return
@@ -137,11 +139,10 @@ class Decapsulation:
             yield _packets(mine, inner[tunnelled], mine.via | via[tunnelled].astype(np.uint16))
             s = s[~tunnelled]
         self._esp_in_udp(s)
-        rows, channel = self._as_rows(s, UDP), s.head[:, 0] >> 4 == 4
+        channel = s.head[:, 0] >> 4 == 4
         if channel.any():
-            self._channels.append(rows[channel])
-            rows = rows[~channel]
-        self._rows.append(rows)
+            s = replace(s, via=s.via | channel * np.uint16(_MAYBE_CHANNEL))
+        self._rows.append(self._as_rows(s, UDP))
         told = np.isin(s.head.view(">u2")[:, 0], turn.INDICATIONS)
         if told.any():
             outer = self._as_rows(s[told], UDP)
@@ -205,20 +206,22 @@ class Decapsulation:
 
     def _take(self, inside: "Decapsulation") -> None:
         self._rows += inside._rows
-        self._channels += inside._channels
         self._esp += inside._esp
         self._too_deep += inside._too_deep
         self.seen.counts += inside.seen.counts
 
-    def _relayed(self) -> list[Rows]:
-        """Return the rows that could be ChannelData: what is in them where they are."""
-        if not self._channels:
-            return []
-        rows = Rows.joined(self._channels)
-        inner = turn.channel_data(self._data, rows.flow, rows.start, rows.length)
-        other = np.ones(len(rows), np.bool_)
-        other[inner.row] = False
-        return [self._within(rows, inner), rows[other]]
+    def _without_channels(self, rows: Rows) -> Rows:
+        """Return the rows with what is in ChannelData in its place."""
+        maybe = np.flatnonzero(rows.via & _MAYBE_CHANNEL)
+        if not len(maybe):
+            return rows
+        rows.via[maybe] &= ~np.uint16(_MAYBE_CHANNEL)
+        asked = rows[maybe]
+        inner = turn.channel_data(self._data, asked.flow, asked.start, asked.length)
+        found, place = self._within(asked, inner), maybe[inner.row]
+        for name in ("start", "length", "via", "head"):
+            getattr(rows, name)[place] = getattr(found, name)
+        return rows
 
     def _within(self, rows: Rows, inner: turn.Inner) -> Rows:
         """Return what is relayed in some of ``rows``."""
