@@ -1,5 +1,7 @@
 """``imslab explain``: the AKA doctor on the command line. Why does this answer not match this challenge?
 
+The numbers are options, or they stand in a capture: FILE, with --frame or without (`imslab.capture.doctor`).
+
 Keys do not belong into the history of a shell: every key may also be given as ``@file`` (hex or base64 in
 a file), or in the environment, as IMSLAB_K, IMSLAB_OPC and so on.
 """
@@ -7,6 +9,7 @@ a file), or in the environment, as IMSLAB_K, IMSLAB_OPC and so on.
 import json as json_format
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,15 +19,28 @@ from imslab.errors import ImslabError
 
 if TYPE_CHECKING:
     from imslab.aka.doctor import Diagnosis
+    from imslab.capture.doctor import Examined, Subscriber, Survey
 
 FROM_FILE = "@"
 KEYS = ("k", "op", "opc", "top", "topc")
 LARGEST_FILE = 100_000  # octets; a key, a header line or a small body
 
+# What may be said beside a capture: the rest stands in it.
+BESIDE_A_FILE = (*KEYS, "amf", "sqn", "res_length", "algorithm")
+_NO_EVIDENCE = ("file", "frame", "profile", "reveal", "json")
+_ANY_CHALLENGE = "00" * 16  # keys are read as part of evidence, and that has a challenge
+
 Text = str | None
 
 
 def explain(
+    file: Annotated[Text, typer.Argument(metavar="[FILE]", help="a capture; - is stdin")] = None,
+    frame: Annotated[
+        int | None, typer.Option(help="frame of the capture; not given: the first that does not fit")
+    ] = None,
+    profile: Annotated[
+        list[str] | None, typer.Option(help="profile of a subscriber, beside FILE; may stand several times")
+    ] = None,
     nonce: Annotated[Text, typer.Option(help="nonce of the challenge (base64)")] = None,
     rand: Annotated[Text, typer.Option(help="RAND, instead of a nonce")] = None,
     autn: Annotated[Text, typer.Option(help="AUTN, instead of a nonce")] = None,
@@ -58,20 +74,86 @@ def explain(
 ) -> None:
     """Say why an answer does not match a challenge: which number is wrong, and what to change.
 
+    Of a capture (FILE): the frame that --frame names, or the first in which something of AKA does not fit.
     Octets are given in hex or base64. Keys stay out of the shell's history when they are given as
     @file (--k @k.hex), or in the environment (IMSLAB_K, IMSLAB_OP, IMSLAB_OPC, IMSLAB_TOP, IMSLAB_TOPC).
     """
     # The parameters are the options of from_text under the same names.
-    given: dict[str, Text] = {
-        name: value for name, value in locals().items() if name not in ("reveal", "json")
-    }
+    given: dict[str, Text] = {name: value for name, value in locals().items() if name not in _NO_EVIDENCE}
     given |= {name: from_environment(name) for name in KEYS if given[name] is None}
     given |= {name: from_file(name, given[name]) for name in (*KEYS, "challenge", "authorization", "body")}
+    if file is not None:
+        _of_capture(file, frame, profile or [], given, reveal=reveal, json=json)
+        return
+    if frame is not None or profile:
+        raise ImslabError(f"--{'profile' if frame is None else 'frame'} goes with a capture: give its FILE")
 
     from imslab.aka import doctor
 
     diagnosis = doctor.explain(doctor.from_text(**given), reveal=reveal)
     print(json_format.dumps(as_json(diagnosis), indent=2) if json else diagnosis)
+
+
+def _of_capture(
+    file: str, frame: int | None, profiles: list[str], given: dict[str, Text], *, reveal: bool, json: bool
+) -> None:
+    from imslab.capture import open_capture
+    from imslab.capture.doctor import CaptureDoctor
+
+    unwanted = next((name for name in given if given[name] is not None and name not in BESIDE_A_FILE), None)
+    if unwanted is not None:
+        raise ImslabError(f"--{unwanted.replace('_', '-')} stands in the capture: leave it out beside FILE")
+    subscribers = _subscribers(profiles, {name: given[name] for name in BESIDE_A_FILE})
+    capture = open_capture(sys.stdin.buffer if file == "-" else file)
+    doctor = CaptureDoctor(capture, subscribers, reveal=reveal)
+    if frame is None:
+        _show_survey(doctor.survey(), json=json)
+    else:
+        _show(doctor.frame(frame), json=json)
+    for warning in capture.warnings:
+        print(f"imslab: warning: {warning}", file=sys.stderr)
+
+
+def _subscribers(profiles: list[str], keys: Mapping[str, Text]) -> "list[Subscriber]":
+    from imslab.aka import doctor
+    from imslab.capture.doctor import Subscriber
+    from imslab.uicc import Profile
+
+    found = [Subscriber.of_profile(Profile.load(profile)) for profile in profiles]
+    if any(keys.values()) and not (found and keys["k"] is None):
+        found.append(
+            Subscriber.of_evidence(doctor.from_text(**keys, rand=_ANY_CHALLENGE, autn=_ANY_CHALLENGE))
+        )
+    return found
+
+
+def _show(examined: "Examined", *, json: bool) -> None:
+    print(json_format.dumps(_examined_as_json(examined), indent=2) if json else examined)
+
+
+def _show_survey(survey: "Survey", *, json: bool) -> None:
+    wrong = survey.first_wrong
+    if json:
+        found = {
+            "ok": wrong is None,
+            "frames": [_line_as_json(one) for one in survey.examined],
+            "left_out": [one.exhibit.frame for one in survey.strangers],
+            "not_judged": [exhibit.frame for exhibit, _ in survey.closed],
+            "first_wrong": wrong and _examined_as_json(wrong),
+        }
+        print(json_format.dumps(found, indent=2))
+    else:
+        print(survey if wrong is None else f"{wrong}\n{survey}")
+
+
+def _examined_as_json(examined: "Examined") -> dict[str, object]:
+    return _line_as_json(examined) | {"judged_by": examined.source} | as_json(examined.diagnosis)
+
+
+def _line_as_json(examined: "Examined") -> dict[str, object]:
+    exhibit = examined.exhibit
+    places = {"frame": exhibit.frame, "frames": list(exhibit.frames), "kind": exhibit.kind}
+    return places | {"what": exhibit.what, "impi": exhibit.impi, "result": examined.result.value}
 
 
 def from_environment(key: str) -> Text:

@@ -9,6 +9,7 @@ import pytest
 
 from imslab.aka import Milenage, digest, generate_vector
 from imslab.cli import main
+from imslab.data import path, profile_path
 
 K, OPC = "465b5ce8b199b49faa5f0a2ee238a6bc", "cd63cb71954a9f4e48a5994e37a02baf"  # TS 35.208, 4.3
 RAND = bytes.fromhex("23553cbe9637a89d218ae64dae47bf35")
@@ -104,3 +105,60 @@ def test_files_that_hold_no_key(octets: bytes, tmp_path: Path, capsys: pytest.Ca
     (tmp_path / "k").write_bytes(octets)
     assert main(["explain", "--nonce", "A" * 44, "--k", f"@{tmp_path / 'k'}"]) == 2
     assert capsys.readouterr().err.startswith("imslab: --k:")
+
+
+TRACE, CARD = str(path("traces", "register-akav1.pcapng")), str(path("traces", "card-session.pcapng"))
+
+
+def test_a_frame_of_a_capture(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", TRACE, "--frame", "51", "--k", K, "--op", OPC, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["frame"], said["kind"], said["judged_by"], said["ok"]) == (51, "SIP", "key", False)
+    assert [cause["code"] for cause in said["causes"]] == ["opc-given-as-op"]
+    assert main(["explain", TRACE, "--frame", "51", "--k", K, "--opc", OPC]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith("Frame 51, SIP: REGISTER: the answer") and "No fault found" in text
+    assert K not in text and OPC not in text
+
+
+def test_the_first_frame_that_does_not_fit(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["explain", CARD, "--profile", str(profile_path("alice"))]
+    assert main(options) == 0
+    assert capsys.readouterr().out.startswith("Frame 46, APDU")
+    assert main([*options, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["ok"], said["first_wrong"]["frame"]) == (False, 46)
+    assert [one["result"] for one in said["frames"]] == ["right", "right", "WRONG"]
+
+
+def test_all_fits_even_without_a_key(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", TRACE]) == 0
+    assert capsys.readouterr().out.startswith("All that could be checked fits.")
+    assert main(["explain", TRACE, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["ok"] and said["first_wrong"] is None and said["not_judged"] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ([TRACE, "--frame", "5"], "frame 5 has nothing of AKA in it; expected one of 46, 47"),
+        ([TRACE, "--frame", "999"], "there is no frame 999"),
+        ([CARD, "--frame", "46"], "no key was given"),
+        ([CARD], "no key was given"),
+        ([TRACE, "--nonce", "AAAA"], "--nonce stands in the capture"),
+        ([TRACE, "--opc", OPC], "--k: the subscriber key is missing"),
+        ([str(profile_path("alice"))], "is no capture"),
+        (["/nonexistent.pcapng"], "cannot be opened"),
+        ([TRACE, "--profile", "/nonexistent.json"], "nonexistent.json: cannot be read"),
+        (["--frame", "4"], "--frame goes with a capture"),
+        (["--profile", "x"], "--profile goes with a capture"),
+    ],
+)
+def test_wrong_use_of_a_capture_is_one_line(
+    options: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", *options]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
