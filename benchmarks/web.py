@@ -21,8 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from imslab.uicc import Profile  # noqa: E402
-from tests.browser import chromium  # noqa: E402
-from tests.browser.chromium import state  # noqa: E402
+from imslab.web import stage as chromium  # noqa: E402
+from imslab.web.stage import state  # noqa: E402
 from tests.browser.commonjs import bundle  # noqa: E402
 
 PASSWORD = "Circle of Life"

@@ -20,6 +20,7 @@ from imslab.media import RtpEndpoint
 from imslab.uicc import Profile, apdu, exchange
 from imslab.uicc.files import isim
 from imslab.uicc.ota import TAR_ISIM, command_packet, isim_update, seal
+from imslab.web.stage import call_state, dial, launched, staged, state
 
 HERE = Path(__file__).parent
 
@@ -143,23 +144,20 @@ async def browser_demo() -> bytes:
 
     The robot's end of the media is aiortc's, so that the secrets of the handshake are in the file.
     """
-    sys.path.insert(0, str(HERE.parent.parent))
-    from tests.browser import chromium
-
     file = io.BytesIO()
     settings = {"trace": file, "random": Seeded("browser-demo"), "subscribers": ["alice"]}
-    async with chromium.launched() as browser, chromium.staged(browser, **settings) as stage:
+    async with launched() as browser, staged(browser, **settings) as stage:
         alice = await stage.login("alice", viewport={"width": 800, "height": 600})
         await alice.fill("#text", "hello, robot")
         await alice.click("#write button")
         await alice.wait_for_selector("#chat li:not(.mine)")
-        await chromium.dial(alice, "carol")
+        await dial(alice, "carol")
         await alice.wait_for_selector(".stage.seen")
         await asyncio.sleep(1)
         await alice.click("#hangup")
-        await chromium.call_state(alice, "ended")
+        await call_state(alice, "ended")
         await alice.click("#logout")
-        await chromium.state(alice, "ready")
+        await state(alice, "ready")
         await stage.demo.close()
         return stage.demo.recording()
 
