@@ -47,7 +47,7 @@ def trace(datagrams: Iterable[Datagram], secrets: bytes = b"") -> bytes:
     file = io.BytesIO()
     writer = TraceWriter(file, comment="made by a test")
     if secrets:
-        writer.secrets(secrets)
+        writer.secret(secrets)
     for at, source, target, payload in sorted(datagrams, key=lambda one: one[0]):
         writer.udp(START + at, source, target, payload)
     return file.getvalue()

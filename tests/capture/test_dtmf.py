@@ -41,7 +41,8 @@ def test_keys_in_their_order() -> None:
     assert "".join(key.key for key in found) == "1#D"
     assert [key.seconds for key in found] == [0.08] * 3
     assert all(key.ended for key in found)
-    assert (found[0].volume, found[0].frame, found[1].at - found[0].at) == (-10, 5, pytest.approx(1.0))
+    assert (found[0].volume, found[0].frame) == (-10, 5)
+    assert found[1].at - found[0].at == pytest.approx(1.0)
 
 
 def test_a_key_whose_end_was_lost() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import struct
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from imslab.capture import index
 from imslab.capture.ip import Via
 from tests.capture.frames import RAW, built
 
-NULL = {
+NULL: dict[str, dict[str, Any]] = {
     "HMAC-SHA1-96": {"auth_algo": "HMAC-SHA1-96", "auth_key": bytes(20)},
     "HMAC-MD5-96": {"auth_algo": "HMAC-MD5-96", "auth_key": bytes(16)},
     "SHA2-256-128": {"auth_algo": "SHA2-256-128", "auth_key": bytes(32)},
@@ -31,14 +32,14 @@ INNER = {
 }
 
 
-def association(spi: int = 0x1234, **options: object) -> SecurityAssociation:
+def association(spi: int = 0x1234, **options: Any) -> SecurityAssociation:
     return SecurityAssociation(ESP, spi=spi, crypt_algo=options.pop("crypt_algo", "NULL"), **options)
 
 
 @pytest.mark.parametrize("options", NULL.values(), ids=NULL)
 @pytest.mark.parametrize("inner", INNER.values(), ids=INNER)
 @pytest.mark.parametrize("below", [BELOW, BELOW6], ids=["IPv4", "IPv6"])
-def test_null_encryption_is_seen(options: dict[str, object], inner: Packet, below: Packet) -> None:
+def test_null_encryption_is_seen(options: dict[str, Any], inner: Packet, below: Packet) -> None:
     sa = association(**options)
     packets = [sa.encrypt(below / inner / Raw(bytes(n)), seq_num=n + 1) for n in range(4)]
     rows = built(RAW, *packets)
@@ -69,7 +70,7 @@ def test_what_is_encrypted_stays_closed(cipher: str) -> None:
     more = {} if cipher == "AES-GCM" else NULL["HMAC-SHA1-96"]
     sa = association(crypt_algo=cipher, crypt_key=bytes(range(size)), **more)
     rows = built(RAW, *(sa.encrypt(BELOW / INNER["UDP"] / Raw(bytes(n)), seq_num=n + 1) for n in range(20)))
-    assert (len(rows), len(rows.esp), rows.esp.opened.any()) == (0, 20, False)
+    assert (len(rows), len(rows.esp)) == (0, 20) and not rows.esp.opened.any()
 
 
 def test_noise_is_never_taken_for_clear_text() -> None:

@@ -49,7 +49,8 @@ def test_every_packet_is_counted(field_captures: Path) -> None:
 
 
 def test_packets_cut_by_the_snapshot_length_are_counted(field_captures: Path) -> None:
-    wrong, compared = {}, 0
+    wrong: dict[Any, Any] = {}
+    compared = 0
     for expected in expectations(field_captures):
         if "packets_cut_by_snaplen" in expected["must"]:
             records = read_file(field_captures / "captures" / expected["file"]).records
@@ -85,7 +86,8 @@ def headers_wanted(must: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_fragments_tunnels_and_esp_are_counted(field_captures: Path) -> None:
-    wrong, compared = {}, Counter[str]()
+    wrong: dict[Any, Any] = {}
+    compared = Counter[str]()
     for expected in expectations(field_captures):
         must = expected["must"]
         if "must_not_crash" in must:
@@ -131,7 +133,8 @@ def sip_wanted(must: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_every_sip_message_is_found_and_no_other(field_captures: Path) -> None:
-    wrong, compared = {}, Counter[str]()
+    wrong: dict[Any, Any] = {}
+    compared = Counter[str]()
     for expected in expectations(field_captures):
         must = expected["must"]
         if "must_not_crash" in must:

@@ -15,7 +15,7 @@ from tests.capture.frames import RAW, TCP4, V4, V6, built
 
 Flow = tuple[str, str, int, int, int]
 V4_TEXT = st.ip_addresses(v=4).map(str)
-V6_TEXT = st.ip_addresses(v=6).filter(lambda one: one.ipv4_mapped is None).map(str)
+V6_TEXT = st.ip_addresses(v=6).map(str).filter(lambda one: ipaddress.IPv6Address(one).ipv4_mapped is None)
 
 
 def packed(text: str) -> list[int]:

@@ -1,11 +1,12 @@
 """Every link layer and what may lie between it and IP, on frames that scapy builds."""
 
 import struct
+from typing import Any, cast
 
 import pytest
 from scapy.contrib.mpls import MPLS
-from scapy.layers.dot11 import LLC, Dot11, Dot11QoS, RadioTap
-from scapy.layers.l2 import SNAP, CookedLinux, CookedLinuxV2, Dot1AD, Dot1Q, Dot3
+from scapy.layers.dot11 import Dot11, Dot11QoS, RadioTap
+from scapy.layers.l2 import LLC, SNAP, CookedLinux, CookedLinuxV2, Dot1AD, Dot1Q, Dot3
 from scapy.layers.ppp import HDLC, PPP, PPPoE
 from scapy.packet import Packet, Raw
 
@@ -154,8 +155,10 @@ def test_link_types_that_are_not_known_are_counted() -> None:
 
 
 def test_every_link_type_that_is_read_has_a_name() -> None:
-    nothing = built(ETHERNET)
+    nothing, none = built(ETHERNET), cast(Any, None)
     read = [
-        kind for kind in range(300) if network(nothing.data, kind, *[nothing.start] * 2, None) is not None
-    ]  # type: ignore[arg-type]
+        kind
+        for kind in range(300)
+        if network(nothing.data, kind, nothing.start, nothing.start, none) is not None
+    ]
     assert read == sorted(LINK_NAMES) == sorted(index.LINK_NAMES)

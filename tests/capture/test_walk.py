@@ -2,7 +2,6 @@
 
 import struct
 from array import array
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,7 +31,7 @@ FILES = {"pcap": classic(LENGTHS), "pcapng": ng("<", LENGTHS), "pcapng, big": ng
 
 
 @pytest.fixture
-def one_by_one(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def one_by_one(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Note from where a file is walked one by one."""
     noted: list[int] = []
 
