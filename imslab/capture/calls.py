@@ -83,6 +83,12 @@ def answers_to(event: SipEvent, method: str) -> bool:
     return not event.message.is_request and cseq is not None and cseq.method.upper() == method
 
 
+def identity(event: SipEvent, name: str) -> str:
+    """Return the URI that the view ``name`` of a message (from_, to) has, or "" when it cannot be read."""
+    address = view(event.message, name)
+    return str(address.uri) if address is not None else ""
+
+
 def _invites(event: SipEvent) -> bool:
     return event.message.is_request and event.message.method == "INVITE"
 
@@ -108,8 +114,8 @@ def _call(call_id: str, events: Sequence[SipEvent]) -> Dialling:
     end = bye if answered is not None or final is None else final
     return Dialling(
         call_id,
-        _identity(first, "from_"),
-        _identity(first, "to"),
+        identity(first, "from_"),
+        identity(first, "to"),
         tuple(events),
         _state(final, rang, bye, cancel),
         None if final is None else final.message.status,
@@ -151,8 +157,3 @@ def _state(final: SipEvent | None, rang: SipEvent | None, bye: SipEvent | None, 
 def _tag(event: SipEvent, name: str) -> str:
     address = view(event.message, name)
     return (address.tag or "") if address is not None else ""
-
-
-def _identity(event: SipEvent, name: str) -> str:
-    address = view(event.message, name)
-    return str(address.uri) if address is not None else ""

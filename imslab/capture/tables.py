@@ -12,6 +12,7 @@ from imslab.capture.file import CaptureFile
 from imslab.capture.index import TCP, UDP, Index, address
 from imslab.capture.sip import SipEvent, view
 from imslab.capture.streams import RtpStream
+from imslab.capture.texts import TextMessage
 from imslab.capture.transactions import Transaction
 
 if TYPE_CHECKING:
@@ -106,6 +107,14 @@ def calls(found: "Iterable[Call]", start: float) -> "pd.DataFrame":
 def transactions(found: Iterable[Transaction], start: float) -> "pd.DataFrame":
     """Return one row for each SIP transaction on each hop."""
     return table(_TRANSACTION, (_transaction_row(one, start) for one in found))
+
+
+def texts(found: Iterable[TextMessage], start: float) -> "pd.DataFrame":
+    """Return one row for each text message."""
+    rows = (
+        (one.frame, since(one.at, start), one.sender, one.recipient, one.text, one.status) for one in found
+    )
+    return table(("frame", "time", "from", "to", "text", "status"), rows)
 
 
 def streams(found: Iterable[RtpStream], start: float) -> "pd.DataFrame":

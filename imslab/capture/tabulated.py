@@ -108,6 +108,13 @@ class Tabulated:
         return tables.transactions(transactions.gather(self.sip), self.start)
 
     @property
+    def texts(self: Events) -> "pd.DataFrame":
+        """The text messages: frame, time, from, to, text, status."""
+        from imslab.capture import tables, texts
+
+        return tables.texts(texts.gather(self.sip), self.start)
+
+    @property
     def streams(self: Events) -> "pd.DataFrame":
         """The RTP streams: src, dst, ssrc, codec, packets, lost, loss, jitter, encrypted, decrypted, ..."""
         from imslab.capture import tables

@@ -109,3 +109,13 @@ def test_the_table() -> None:
     assert (row["src"], row["sport"], row["dst"], row["dport"], row["ssrc"]) == (*ALICE, *BOB, "0x11223344")
     assert (row["codec"], row["packets"], row["loss"], row["encrypted"]) == ("PCMU", 50, 0.0, "none")
     assert len(opened(*call()).streams) == 0
+
+
+def test_a_stream_in_turn_channel_data() -> None:
+    """What a relay carries is seen between the relay's client and the relay (RFC 8656, 12)."""
+    relay = ("192.0.2.1", 3478)
+    inner = [octets for _, _, _, octets in stream(range(12))]
+    data = [b"\x40\x00" + len(octets).to_bytes(2) + octets for octets in inner]
+    media = [(i * 0.02, ALICE, relay, octets) for i, octets in enumerate(data)]
+    (found,) = opened(*media).rtp
+    assert (len(found), found.ssrc, found.lost) == (12, 0x11223344, 0)
