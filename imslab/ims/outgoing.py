@@ -23,6 +23,10 @@ from imslab.sip.dialog import Dialog
 from imslab.sip.offer import Negotiation
 from imslab.sip.transaction import cancel_for
 
+MOST_TRIES = 6  # INVITEs of one call, with other credentials or intervals
+MOST_FORKS = 32  # dialogs that one INVITE may open
+MOST_INTERVAL = 7200  # seconds: a session that is refreshed less often is none
+
 
 class OutgoingCall(Call):
     """A call that we make.
@@ -118,6 +122,8 @@ class OutgoingCall(Call):
         if tag is None or (tag not in self._legs and not response.contacts):
             return None
         if tag not in self._legs:
+            if len(self._legs) >= MOST_FORKS:
+                raise Malformed(f"more than {MOST_FORKS} forks of one INVITE")
             dialog = Dialog.of_client(client.request, response)
             self._legs[tag] = Leg(self, dialog, Negotiation(offered=self.offer))
         leg = self._legs[tag]
@@ -174,13 +180,24 @@ class OutgoingCall(Call):
             self._unheeded.cancel()
         if self._cancelled is not None:
             self.over(self._cancelled, now)
-        elif response.status == 407 and not client.silent:
-            self._prover.challenged(response.proxy_authenticate, client.request.uri_text, now)
-        elif response.status == 422 and response.min_se and response.min_se.seconds > self._session:
-            self._session = response.min_se.seconds
-            self._send(now)
-        else:
+        elif client.silent or not self._try_again(client, response, now):
             self.over(_ending(client, response, self.agent), now)
+
+    def _try_again(self, client: Client, response: Message, now: float) -> bool:
+        """Do what a failure asks for: prove who we are, or refresh the session less often."""
+        try:
+            if response.status == 407:
+                self._prover.challenged(response.proxy_authenticate, client.request.uri_text, now)
+                return True
+            if response.status == 422 and response.min_se is not None and self._cseq < MOST_TRIES:
+                least, before = response.min_se.seconds, self._session
+                self._session = max(least, before)
+                if before < least <= MOST_INTERVAL:
+                    self._send(now)
+                    return True
+        except Malformed as error:
+            self.agent.note(now, f"a {response.status} that asks for nothing", str(error))
+        return False
 
     def left(self, leg: Leg, reason: str, now: float) -> None:
         """Take notice that a callee has left: one of several, perhaps."""

@@ -313,6 +313,50 @@ def test_nobody_but_the_proxy_is_believed(home):
     assert [e.what for e in lab.network.log].count("message of somebody who is not the P-CSCF") == 2
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda m: m.with_status(422),
+        lambda m: m.with_status(422).with_header("Min-SE", "x"),
+        lambda m: m.with_status(422).with_header("Min-SE", "90"),
+        lambda m: m.with_status(422).with_header("Min-SE", "7201"),
+        lambda m: m.with_status(407).with_header("Proxy-Authenticate", 'Digest nonce="'),
+    ],
+    ids=["nothing", "no number", "no more", "for ever", "broken challenge"],
+)
+def test_a_failure_that_asks_for_nothing_we_can_do_is_the_end(home, edit):
+    lab = home(
+        habit=lambda person, one, now: isinstance(one, Incoming) and person.ue.refuse(one.call, 486, now)
+    )
+    lab.network.intercept = rewrite(edit, status=486, to=lab.alice.address)
+    call = lab.alice.calls(lab.bob)
+    assert call.ending is not None and call.ending.status in (407, 422)
+    assert lab.alice.statuses()[-1] == call.ending.status and len(lab.bob.heard(Incoming)) == 1
+
+
+def test_a_network_that_asks_for_ever_longer_intervals_is_left(home):
+    lab = home(
+        habit=lambda person, one, now: isinstance(one, Incoming) and person.ue.refuse(one.call, 486, now)
+    )
+    asked = iter(range(100, 7000))
+    lab.network.intercept = rewrite(
+        lambda m: m.with_status(422).with_header("Min-SE", next(asked)), status=486, to=lab.alice.address
+    )
+    call = lab.alice.calls(lab.bob)
+    assert call.ending.status == 422 and len(lab.bob.heard(Incoming)) == 6
+
+
+def test_the_forks_of_a_call_are_bounded(home):
+    lab = home(habit=ringing)
+    lab.network.intercept = rewrite(lambda m: m.without("Supported"), where=lambda m: m.method == "INVITE")
+    call = lab.alice.calls(lab.bob)
+    early = next(m for m in lab.alice.got() if m.status == 180)
+    for n in range(100):
+        copy = early.with_header("To", early.to.with_tag(f"fork{n}"))
+        lab.network.inject(bytes(copy), lab.pcscf.address, lab.alice.address)
+    assert len(call.legs) == 32 and call.state is CallState.RINGING
+
+
 def test_two_calls_at_once_do_not_mix(home):
     lab = home(habit=ringing)
     calls = [lab.alice.calls(lab.bob) for _ in range(2)]
