@@ -155,7 +155,7 @@ def test_keys_of_the_signalling() -> None:
     back = protected(using=session(OTHER), at=2.0, source=BOB, target=ALICE, ssrc=2)
     capture = open_capture(trace([*call(offer, answered), *protected(at=2.0), *back]))
     assert [found.decrypted for found in capture.rtp] == [12, 12]
-    origins = {key.origin for key in capture._whole.srtp_keys}
+    origins = {key.origin for key in capture.whole.srtp_keys}
     assert origins == {"SDES, frame 1", "SDES, frame 3"}
 
 
@@ -179,7 +179,7 @@ def test_mki_and_session_parameters_of_the_signalling() -> None:
 def test_a_suite_that_nobody_knows_is_passed_over() -> None:
     line = "crypto:1 F8_128_HMAC_SHA1_80 inline:" + base64.b64encode(ONE).decode()
     capture = open_capture(trace([*call(sdp(ALICE, "0", line, protocol="RTP/SAVP")), *protected(at=2.0)]))
-    assert capture._whole.srtp_keys == []
+    assert capture.whole.srtp_keys == []
 
 
 def test_srtcp() -> None:

@@ -129,6 +129,6 @@ def test_no_secret_is_in_a_report() -> None:
     for name in ("webrtc-call", "sdes-call"):
         capture = open_capture(path("traces", f"{name}.pcapng"), k=K, opc=OPC)
         text = json.dumps(report(capture))
-        secrets = [key.key.hex() for key in capture._whole.srtp_keys]
+        secrets = [key.key.hex() for key in capture.whole.srtp_keys]
         assert secrets
         assert not any(secret in text for secret in [*secrets, K, OPC])
