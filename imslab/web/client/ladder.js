@@ -13,6 +13,15 @@ export class Ladder {
     this.list = list;
     this.start = null;
     this.waiting = [];
+    this.follows = true; // the newest row is in sight, until a person scrolls away from it
+    for (const kind of ["wheel", "touchmove", "keydown", "pointerup"]) {
+      list.addEventListener(kind, () => setTimeout(() => this.look(), PAUSE), { passive: true });
+    }
+  }
+
+  look() {
+    const { scrollHeight, scrollTop, clientHeight } = this.list;
+    this.follows = scrollHeight - scrollTop - clientHeight < 60;
   }
 
   // kind: "apdu", "sip", "media" or "note"; direction: "left" or "right" (a note has none).
@@ -24,11 +33,12 @@ export class Ladder {
 
   draw() {
     const { list } = this;
-    const follow = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
     list.append(...this.waiting.slice(-MOST).map((said) => this.row(said)));
     this.waiting = [];
     while (list.children.length > MOST) list.firstElementChild.remove();
-    if (follow) list.scrollTop = list.scrollHeight;
+    const toTheEnd = () => this.follows && (list.scrollTop = list.scrollHeight);
+    toTheEnd();
+    requestAnimationFrame(toTheEnd); // rows that come into sight are higher than they were taken for
   }
 
   row({ kind, direction, label, detail, parts, text, at }) {
