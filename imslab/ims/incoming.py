@@ -41,7 +41,7 @@ class IncomingCall(Call):
         self._rseq = 1 + agent.draw(2**31 - 1)
         self._waiting: list[Message] = []  # reliable responses; the first one is on its way
         self._repeat: Timer | None = None
-        self._final: tuple[bytes, bool] | None = None  # the answer that waits for a PRACK
+        self._answer: bytes | None = None  # it may have to wait for a PRACK
         self._patience: Timer | None = agent.timers.start(now + times.no_answer, self._unanswered)
         server.cancelled = self._cancelled
         agent.indicate(Incoming(self, invite.body))
@@ -89,7 +89,7 @@ class IncomingCall(Call):
         self.state = CallState.ANSWERED
         self.moment("answered", now)
         # RFC 3262, 3: not before the caller has acknowledged what it needs to know.
-        self._final = sdp, True
+        self._answer = sdp
         if not any(response.body for response in self._waiting):
             self._send_answer(now)
 
@@ -102,9 +102,9 @@ class IncomingCall(Call):
 
     def hang_up(self, now: float, reason: str = "") -> None:
         """End the call: BYE when it was answered, else 603."""
-        if self.is_waiting:
+        if not self._server.has_answered:
             self._refuse(Ending(603, reason or "declined", "us"), now)
-        elif self.state in (CallState.ANSWERED, CallState.CONFIRMED):
+        elif self.is_answered:
             self.leg.bye(now, reason)
 
     def _undecided(self) -> None:
@@ -122,13 +122,13 @@ class IncomingCall(Call):
         self.over(ending, now)
 
     def _cancelled(self, now: float) -> None:
-        if self.is_waiting:
+        if not self._server.has_answered:
             self._server.reply(487, now)
             self.over(Ending(487, "cancelled by the caller", "peer"), now)
 
     def left(self, leg: Leg, reason: str, now: float) -> None:
         """Take notice that the caller has left, also before the answer (RFC 3261, 15.1.2)."""
-        if self.is_waiting:
+        if not self._server.has_answered:
             self._server.reply(487, now)
         super().left(leg, reason, now)
 
@@ -171,21 +171,32 @@ class IncomingCall(Call):
         if rack is None or not waiting or rack.rseq != waiting[0].rseq or rack.cseq != self.invite.cseq:
             server.reply(481, now)
             return
-        server.reply(488 if server.request.body else 200, now)  # a second offer here is never needed
+        self._answer_prack(server, now)
         waiting.pop(0)
         if self._repeat is not None:
             self._repeat.cancel()
-        if waiting and self._final is None:
-            self._send_reliably(now)
-        elif self._final is not None:
+        if self._answer is not None:
             self._send_answer(now)
+        elif waiting:
+            self._send_reliably(now)
+
+    def _answer_prack(self, server: Server, now: float) -> None:
+        """Take the answer to an offer of ours, made early; a second offer here is never needed."""
+        body = server.request.body
+        try:
+            if body:
+                self.leg.negotiation.take_answer(body)
+        except Malformed as error:
+            server.reply(488, now, [warning(error)])
+        else:
+            server.reply(200, now)
 
     # -- the answer ----------------------------------------------------------------------------------
 
     def _send_answer(self, now: float) -> None:
-        if self._final is None or not self._final[1]:
+        sdp = self._answer
+        if sdp is None or self._server.has_answered:
             return
-        sdp, self._final = self._final[0], (self._final[0], False)
         if self._repeat is not None:
             self._repeat.cancel()
         rows = [*self._rows(sdp), *self.leg.session_granted(self.invite, now)]

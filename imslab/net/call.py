@@ -184,9 +184,9 @@ class TerminalCall:
             sdp = b"" if self._early else await self._description(self._offer)
             self._terminal.ue_of(self).answer(self._machine, sdp, self._terminal.clock())
             self._terminal.step()
-            answer = await self._until(self._answered)
+            await self._until(self._answered)
             if not self._offer:
-                await bounded(media.accept(answer), "the caller's answer was not taken")
+                await bounded(media.accept(self.remote), "the caller's answer was not taken")
         except BaseException as error:
             await self._fail(error)
             raise

@@ -216,6 +216,50 @@ def test_a_prack_for_nothing(quiet, rack):
     assert statuses == [400 if rack == "x" else 481]
 
 
+@pytest.mark.parametrize("act", ["cancel", "hang_up", "bye"])
+def test_an_answer_that_waits_for_a_prack_can_still_be_taken_back(quiet, act):
+    """No final response has been sent: CANCEL, a decline and an early BYE end the INVITE."""
+    quiet.network.advance(1)
+    quiet.network.intercept = lose(999, where=lambda m: m.is_request and m.method == "PRACK")
+    quiet.bob.do("ring", quiet.bob.call, sdp=quiet.bob.sdp(), status=183)
+    quiet.bob.do("answer", quiet.bob.call, b"")
+    assert quiet.bob.call.state is CallState.ANSWERED
+    if act == "cancel":
+        quiet.alice.do("cancel", quiet.placed)
+    elif act == "hang_up":
+        quiet.bob.do("hang_up", quiet.bob.call)
+    else:
+        quiet.placed.legs[0].bye(quiet.network.now)
+        quiet.network.run()
+    assert quiet.bob.endings[0].status == {"cancel": 487, "hang_up": 603, "bye": None}[act]
+    assert quiet.placed.ending.status == {"cancel": 487, "hang_up": 603, "bye": 487}[act]
+    assert quiet.alice.heard(Answered) == []
+
+
+def test_an_offer_made_early_is_answered_in_the_prack(home):
+    """RFC 3262, 5: the INVITE has none, so the offer is in the 183, and the answer in its PRACK."""
+    lab = home(habit=None)
+    change(lab, lambda m: m.without("Content-Type").with_body(b""))
+    lab.alice.calls(lab.bob)
+    for answer, status in ((b"v=1\r\n", 488), (lab.alice.sdp(), 200)):
+        change(lab, lambda m, answer=answer: m.with_body(answer, "application/sdp"), method="PRACK")
+        if status == 488:
+            lab.bob.do("ring", lab.bob.call, sdp=lab.bob.sdp(), status=183)
+        else:
+            lab.bob.do("ring", lab.bob.call)
+        assert [m.status for m in lab.bob.sent() if m.cseq.method == "PRACK"][-1] == status
+    assert lab.bob.call.remote == lab.alice.sdp() and lab.bob.call.local == lab.bob.sdp()
+
+
+def test_a_prack_with_an_offer_is_refused_and_counts(quiet):
+    change(quiet, lambda m: m.with_body(quiet.alice.sdp(), "application/sdp"), method="PRACK")
+    quiet.bob.do("ring", quiet.bob.call)
+    assert [m.status for m in quiet.bob.sent() if m.cseq.method == "PRACK"] == [488]
+    count = len(quiet.network.passed)
+    quiet.network.advance(20)
+    assert len(quiet.network.passed) == count
+
+
 def test_an_early_answer_needs_a_caller_who_knows_100rel(home):
     lab = home(habit=None)
     change(lab, lambda m: m.without("Supported"))
