@@ -69,6 +69,18 @@ def test_the_heap_does_not_keep_what_was_cancelled():
     assert len(timers) == 1 and len(timers._heap) < 200 and kept.is_running
 
 
+def test_the_order_survives_the_cleaning():
+    timers, fired = Timers(), []
+    times = [(n * 7919) % 997 for n in range(997)]
+    started = [timers.start(float(at), lambda _, at=at: fired.append(at)) for at in times]
+    for timer, at in zip(started, times, strict=True):
+        if at % 3:
+            timer.cancel()
+    assert len(timers._heap) < 700
+    timers.fire(1000.0)
+    assert fired == list(range(0, 997, 3))
+
+
 @given(st.lists(st.tuples(st.floats(0, 100), st.booleans()), max_size=200), st.floats(0, 100))
 def test_all_that_is_due_and_nothing_else(plan, now):
     timers, fired = Timers(), []
