@@ -43,6 +43,16 @@ def test_a_core_that_dies_in_mid_call_is_noticed_by_both_ends(home, left_over, t
     assert left_over(lab) == (0, 0, 0)
 
 
+@pytest.mark.parametrize(("interval", "after"), [(90, 60), (96, 64), (200, 168)])
+def test_when_a_missing_refresh_is_the_end(home, interval, after):
+    """RFC 4028, 10: the smaller of 32 s and a third of the interval before its end."""
+    lab = home(times=Times(session=interval))
+    lab.alice.calls(lab.bob)
+    lab.network.intercept = lambda send: []
+    lab.network.advance(interval)
+    assert lab.bob.call.moments["ended"] == after
+
+
 @pytest.mark.parametrize("who", ["alice", "bob"])
 def test_a_peer_that_dies_in_mid_call_is_noticed(home, who):
     lab = home()

@@ -135,8 +135,8 @@ def test_codecs():
 @pytest.mark.parametrize(
     ("payload_type", "encoding", "rate"),
     [
-        ("0", "pcmu", 8000), ("3", "gsm", 8000), ("8", "pcma", 8000), ("9", "g722", 8000), ("18", "g729", 8000),
-        ("26", "jpeg", 90000), ("31", "h261", 90000), ("34", "h263", 90000),
+        ("0", "pcmu", 8000), ("3", "gsm", 8000), ("8", "pcma", 8000), ("9", "g722", 8000),
+        ("18", "g729", 8000), ("26", "jpeg", 90000), ("31", "h261", 90000), ("34", "h263", 90000),
     ],
 )  # fmt: skip
 def test_payload_types_that_need_no_rtpmap(payload_type, encoding, rate):
