@@ -83,25 +83,20 @@ class RtpPackets:
 
 def read(capture: CaptureFile, index: Index) -> RtpPackets:
     """Return all packets that have the form of RTP."""
-    rows = np.flatnonzero((index.protocol == UDP) & (index.length >= HEADER))
-    head = index.head if len(rows) == len(index) else index.head.take(rows, axis=0)
-    form = (head[:, 0] >> 6 == 2) & (
-        (head[:, 1] & 0x7F < _RTCP_TYPES[0]) | (head[:, 1] & 0x7F > _RTCP_TYPES[-1])
-    )
-    if not form.all():
-        rows, head = rows[form], head[form]
-    start, size = _media(index, rows, head[:, 0].astype(np.int64))
-    keep = size >= 0
-    if not keep.all():
-        rows, head, start, size = rows[keep], head[keep], start[keep], size[keep]
-    words = head.view(">u4")
+    rows = np.flatnonzero(_form(index.head) & (index.protocol == UDP) & (index.length >= HEADER))
+    start, size = _media(index, rows)
+    fits = size >= 0
+    if not fits.all():
+        rows, start, size = rows[fits], start[fits], size[fits]
+    words = index.words.take(rows, axis=0)
     group = _groups(index.flow[rows].astype(np.uint64) << np.uint64(32) | words[:, 2])
     order = np.argsort(group, kind="stable")
-    rows, words, group = rows[order], words.take(order, axis=0).astype(np.int64), group[order]
+    words, group = words.take(order, axis=0).astype(np.int64), group[order]
+    time = capture.records.time[index.frame[rows] - 1]
     fresh = _starts(group)
     return RtpPackets(
-        rows,
-        capture.records.time[index.frame[rows] - 1],
+        rows[order],
+        time[order],
         words[:, 0] >> 16 & 0x7F,
         (words[:, 0] & 0x800000).astype(np.bool_),
         words[:, 0] & 0xFFFF,
@@ -115,15 +110,22 @@ def read(capture: CaptureFile, index: Index) -> RtpPackets:
     )
 
 
-def _media(index: Index, rows: Column, first: Column) -> tuple[Column, Column]:
-    """Return where the media begin and how many octets they have; less than 0 where the header does not fit.
+def _form(head: NDArray[np.uint8]) -> Mask:
+    """Tell whose first octets are those of RTP: version 2, and no type that RTCP has (RFC 5761, 4)."""
+    kind = head[:, 1] & 0x7F
+    form: Mask = (head[:, 0] >> 6 == 2) & ((kind < _RTCP_TYPES[0]) | (kind > _RTCP_TYPES[-1]))
+    return form
 
-    ``first``: the first octet of each packet.
-    """
-    at, end = index.start[rows], index.start[rows] + index.length[rows]
-    start = at + HEADER + (first & 0x0F) * 4
-    extended = np.flatnonzero(first & 0x10)
-    if len(extended):
+
+def _media(index: Index, rows: Column) -> tuple[Column, Column]:
+    """Return where the media begin and how many octets they have; below 0 where the header does not fit."""
+    at, first = index.start[rows], index.head[rows, 0]
+    end = at + index.length[rows]
+    start = at + HEADER
+    special = np.flatnonzero(first & 0x1F)  # CSRC, or an extension
+    if len(special):
+        start[special] += (first[special] & 0x0F).astype(np.int64) * 4
+        extended = special[first[special] & 0x10 != 0]
         start[extended] += 4 + 4 * index.data.u16(start[extended] + 2)
     size = end - start
     padded = np.flatnonzero((first & 0x20 != 0) & (size > 0))

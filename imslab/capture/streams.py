@@ -184,8 +184,8 @@ def _clocks(packets: RtpPackets, codecs: Sequence[dict[int, Codec]]) -> tuple[Co
         for payload_type, codec in known.items():
             clock[group, payload_type] = 0 if codec.is_event else codec.clock_rate
             media[group, payload_type] = not (codec.is_event or codec.is_noise)
-    place = packets.group, packets.payload_type
-    return clock[place], media[place]
+    place = packets.group << 7 | packets.payload_type
+    return clock.reshape(-1).take(place), media.reshape(-1).take(place)
 
 
 def _stream(

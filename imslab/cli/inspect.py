@@ -5,6 +5,8 @@ Keys do not belong into the history of a shell: like those of ``imslab explain``
 pandas: a program waits.
 """
 
+import atexit
+import gc
 import json as json_format
 import os
 import sys
@@ -70,6 +72,8 @@ def inspect(
     """
     from imslab.capture import open_capture
     from imslab.capture.report import report
+
+    atexit.register(gc.freeze)  # at the end nobody need search for circles among millions of octets
 
     capture = open_capture(
         sys.stdin.buffer if file == STDIN else file,
