@@ -77,6 +77,7 @@ class Lab:
         self._random = os.urandom if seed is None else Seeded(seed)
         self._settings = core, policy
         self._network: HomeNetwork | None = None
+        self._kept = b""
         self._cached: tuple[int, Capture] | None = None
         self._recording: Recording | None = None
         self._calls: list[LiveCall] = []
@@ -106,9 +107,9 @@ class Lab:
             return self._recording.capture
         from imslab.capture import open_capture
 
-        if self._network is None:
+        octets = self._kept if self._network is None else self._octets(self._network)
+        if not octets:
             raise ImslabError("nothing has happened yet: await lab.alice.register() first")
-        octets = self._octets(self._network)
         if self._cached is None or self._cached[0] != len(octets):
             self._cached = len(octets), open_capture(octets, profile=self._known())
         return self._cached[1]
@@ -132,13 +133,14 @@ class Lab:
         if self._recording is not None:
             raise ImslabError("this lab is a recording already: copy its file")
         target = Path(path)
-        target.write_bytes(b"" if self._network is None else self._octets(self._network))
+        target.write_bytes(self._kept if self._network is None else self._octets(self._network))
         return target
 
     def close(self) -> None:
         """Close every socket. A lab can be closed twice."""
         self._hang_up_terminals()
         if self._network is not None:
+            self._kept = self._octets(self._network)  # what was recorded can be looked at when all is over
             self._network.close()
             self._network = None
 
@@ -155,6 +157,7 @@ class Lab:
             await call.hang_up()
         self._hang_up_terminals()
         if self._network is not None:
+            self._kept = self._octets(self._network)
             await self._network.stop()
             self._network = None
 
