@@ -49,7 +49,9 @@ def test_our_own_traces(name: str) -> None:
     )
     assert len(packets) == len(capture)
     in_tree = {n for n, packet in enumerate(packets, 1) if layers.SIP in packet}
-    in_datagrams = {event.frame for event in capture.sip if event.transport != "tcp"}
+    # scapy dissects segment by segment: a message of several segments is in no packet as a whole
+    whole = (event for event in capture.sip if event.transport == "udp" or len(bytes(event.message)) < 1_300)
+    in_datagrams = {event.frame for event in whole if event.transport != "tcp"}
     assert in_datagrams <= in_tree
     asked = {event.frame for event in capture.apdu_events if event.command}
     assert {n for n, packet in enumerate(packets, 1) if layers.SIMAPDU in packet} == asked
