@@ -185,6 +185,9 @@ class Terminal:
             self._driver.step(self.ue)
             self.ue.abandon("the terminal was closed", self.clock())
             self._told(self.ue)
+        for id_, delivering in self._delivering.items():
+            if not delivering.done():
+                delivering.set_result(Delivered(id_, 503, "the terminal was closed"))
         for task in self._tasks:
             task.cancel()
         self._driver.close()
@@ -223,7 +226,7 @@ class Terminal:
     def _indicated(self, indication: Indication) -> None:
         if isinstance(indication, Text):
             if self.on_message is not None:
-                self.on_message(indication)
+                asyncio.get_running_loop().call_soon(self.on_message, indication)
         elif isinstance(indication, Delivered):
             waiting = self._delivering.get(indication.id)
             if waiting is not None and not waiting.done():
@@ -239,17 +242,23 @@ class Terminal:
 
     async def _handle(self, call: TerminalCall) -> None:
         """Let the owner decide about a call that came in; what is not decided is refused."""
-        why = "nobody is there to answer"
-        status = 480
+        failure: Exception | None = None
         try:
             if self.on_call is not None:
                 await self.on_call(call)
         except Exception as error:
-            why, status = str(error), 488 if isinstance(error, Malformed) else 500
+            failure = error
+            self._driver.note(
+                Event(self.clock(), Ue.name, "who takes calls has failed", call.peer, repr(error))
+            )
         call.handler = None
-        if call.ending is None and call.media is None:
-            self._driver.note(Event(self.clock(), Ue.name, "call refused", call.peer, why))
+        if call.ending is not None:
+            return
+        if call.media is None:
+            status = 480 if failure is None else 488 if isinstance(failure, Malformed) else 500
             await call.refuse(status)
+        elif failure is not None:
+            await call.hang_up("who takes calls has failed")
 
     async def _ready(self) -> Ue:
         if self._stream is not None and not self._stream.connections:

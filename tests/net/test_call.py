@@ -215,7 +215,22 @@ async def test_an_owner_who_fails(error, status):
         with pytest.raises(CallFailed) as caught:
             await alice.call(BOB, Described("alice"))
         assert caught.value.status == status
-    assert any(event.what == "call refused" and event.why == str(error) for event in events)
+    assert [event.why for event in events if "has failed" in event.what] == [repr(error)]
+
+
+async def test_an_owner_who_fails_in_mid_call():
+    theirs = Described("bob")
+
+    async def handler(call):
+        await call.answer(theirs)
+        raise ValueError("a fault of the owner")
+
+    async with two() as (_, alice, bob):
+        bob.on_call = handler
+        call = await alice.call(BOB, Described("alice"))
+        ending = await asyncio.wait_for(call.ended(), 5)
+        assert ending.reason == "who takes calls has failed"
+    assert theirs.log[-1] == "close"
 
 
 async def test_an_owner_who_decides_nothing():
@@ -519,9 +534,20 @@ async def test_messages():
             await alice.message("sip:nobody@ims.mnc001.mcc001.3gppnetwork.org", "is there anybody")
         bob.on_message = None
         await alice.message(BOB, "nobody reads this")
+        await until(lambda: len(got) == 2)
     assert [text.text for text in got] == ["hello", "and hello"]
     assert [text.sender for text in got] == [ALICE, BOB]
     assert caught.value.status == 404
+
+
+async def test_a_message_under_way_when_the_terminal_closes():
+    async with two() as (core, alice, bob):
+        core.close()
+        task = asyncio.create_task(alice.message(BOB, "hello"))
+        await asyncio.sleep(0)
+        alice.close()
+        with pytest.raises(CallFailed, match="the terminal was closed"):
+            await asyncio.wait_for(task, 5)
 
 
 @pytest.mark.parametrize("transports", MIXES[:3], ids="-".join)
