@@ -337,6 +337,13 @@ def test_the_caller_leaves_by_bye_before_the_answer(quiet):
     assert reply(quiet).status == 487
 
 
+def test_a_call_that_the_owner_abandons_is_refused(quiet):
+    quiet.bob.ue.abandon("the battery is empty", quiet.network.now)
+    quiet.network.run()
+    assert quiet.bob.endings[0].reason == "the battery is empty"
+    assert quiet.placed.ending.status == 480
+
+
 def test_the_hundred_and_twenty_ninth_call_finds_the_callee_busy(home, monkeypatch):
     from imslab.ims import ue
 
@@ -362,6 +369,32 @@ def test_other_requests_outside_of_a_dialog(home):
         )
         lab.network.inject(bytes(request), lab.pcscf.address, lab.bob.address)
         assert lab.bob.sent()[-1].status == status and "INVITE" in lab.bob.sent()[-1].allow
+
+
+def test_events_that_nobody_subscribed_to(home):
+    lab = home()
+    notify = Message.request(
+        "NOTIFY",
+        lab.bob.ue.requests.contact,
+        [
+            ("Via", "SIP/2.0/UDP 127.0.0.21:5060;branch=z9hG4bKn"),
+            ("From", "<sip:a@x>;tag=1"),
+            ("To", "<sip:b@x>;tag=2"),
+            ("Call-ID", "n"),
+            ("CSeq", "1 NOTIFY"),
+            ("Event", "presence"),
+        ],
+    )
+    lab.network.inject(bytes(notify), lab.pcscf.address, lab.bob.address)
+    assert lab.bob.sent()[-1].status == 489 and lab.bob.sent()[-1].get("Allow-Events") == "reg"
+
+
+@pytest.mark.parametrize("line", [b"SIP/2.0 200 OK", b"ACK sip:b@x SIP/2.0"])
+def test_what_gets_no_answer_however_broken(home, line):
+    lab = home()
+    octets = line + b"\r\nVia: SIP/2.0/UDP x;branch=z9hG4bK1\r\nTo: <<<\r\nCSeq: x\r\n\r\n"
+    assert len(lab.network.inject(octets, lab.pcscf.address, lab.bob.address)) == 1
+    assert any("malformed" in event.what for event in lab.network.log)
 
 
 def test_requests_of_dialogs_that_nobody_knows(home):

@@ -283,6 +283,21 @@ def test_an_unreliable_ringing_needs_no_prack(home):
     assert call.state is CallState.CONFIRMED and lab.bob.methods() == ["INVITE", "ACK"]
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [lambda m: m.with_header("To", f"<{m.to.uri}>"), lambda m: m.without("Contact")],
+    ids=["no tag", "no contact"],
+)
+def test_a_ringing_that_opens_no_dialog(home, edit):
+    """RFC 3261, 12.1: without a tag, or a target, nothing can be sent back; it rings all the same."""
+    lab = home(habit=None)
+    call = lab.alice.calls(lab.bob)
+    lab.network.intercept = rewrite(edit, status=180, to=lab.alice.address)
+    lab.bob.do("ring", lab.bob.call)
+    assert call.legs == [] and lab.bob.methods() == ["INVITE"]
+    assert [one.status for one in lab.alice.heard(Progress)] == [180]
+
+
 def test_reliable_responses_are_taken_in_order(home):
     """RFC 3262, 4: a copy, and one that comes too early, are not acknowledged."""
     lab = home(habit=None)

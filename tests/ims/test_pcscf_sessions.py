@@ -95,6 +95,14 @@ def test_the_callee_does_not_say_who_it_is(home):
     assert [str(one.uri) for one in final.p_asserted_identity] == [lab.bob.uri]
 
 
+def test_a_refusal_says_nothing_of_who_was_asked(home):
+    lab = home(
+        habit=lambda person, one, now: isinstance(one, Incoming) and person.ue.refuse(one.call, 486, now)
+    )
+    lab.alice.calls(lab.bob)
+    assert not [m for m in lab.alice.got() if m.status == 486 and "P-Asserted-Identity" in m]
+
+
 def test_who_was_called_by_number_answers_with_it(home):
     lab = home()
     call = lab.alice.calls("tel:+15550100002")

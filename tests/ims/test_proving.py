@@ -129,6 +129,29 @@ def test_a_caller_does_not_vouch_for_itself(strict, name):
     assert any(name in event.why for event in strict.network.log)
 
 
+def test_an_answer_is_good_for_one_callee(strict):
+    """RFC 7616, 3.4.6: who changes the Request-URI on the way does not call somebody else with it."""
+    strict.network.intercept = rewrite(
+        lambda m: m.with_uri("sip:carol@ims.mnc001.mcc001.3gppnetwork.org"),
+        to=strict.pcscf.address,
+        where=lambda m: m.is_request and "Proxy-Authorization" in m,
+    )
+    assert strict.alice.calls(strict.bob).ending.status == 403
+
+
+def test_the_keys_of_a_401_stay_in_the_network_as_well(strict):
+    """RFC 3261, 22.2: a user agent may challenge too; what it says of keys is not for the caller."""
+    challenge = 'Digest realm="x", nonce="n", algorithm=AKAv1-MD5, ck="00", ik="11"'
+    strict.network.intercept = rewrite(
+        lambda m: m.with_status(401).append("WWW-Authenticate", challenge),
+        status=407,
+        to=strict.pcscf.address,
+    )
+    strict.alice.calls(strict.bob)
+    (refusal,) = [m for m in strict.alice.got() if m.status == 401]
+    assert refusal.www_authenticate[0].nonce == "n" and b"ck=" not in bytes(refusal)
+
+
 def test_an_answer_counts_once(strict):
     """A copy of a proven INVITE, from the same address, is challenged anew."""
     call = strict.alice.calls(strict.bob)

@@ -4,6 +4,7 @@ import pytest
 
 from imslab.errors import Malformed, RegistrationFailed
 from imslab.ims import Address
+from imslab.ims.attacks import rewrite
 from imslab.ims.regevent import read_reginfo
 from imslab.ims.ue import State
 from imslab.sip import Message
@@ -57,6 +58,19 @@ def test_a_subscription_runs_out_with_a_last_word(make):
     lab.network.advance(600_001)
     last = [m for s in lab.network.passed if (m := Message.parse(s.octets)).method == "NOTIFY"][-1]
     assert last.cseq.number >= 2
+
+
+def test_a_watcher_that_knows_nothing_of_its_subscription_is_forgotten(make):
+    """RFC 6665, 4.2.2: 481 to a NOTIFY ends the subscription."""
+    lab = make()
+    lab.network.intercept = rewrite(
+        lambda m: m.with_status(481), where=lambda m: m.status == 200 and m.cseq.method == "NOTIFY"
+    )
+    watch(lab)
+    count = sum(s.octets.startswith(b"NOTIFY") for s in lab.network.passed)
+    lab.ue.register(lab.network.now)
+    lab.network.run()
+    assert sum(s.octets.startswith(b"NOTIFY") for s in lab.network.passed) == count > 0
 
 
 def test_nobody_watches_before_registering(make):

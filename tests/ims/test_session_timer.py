@@ -144,6 +144,19 @@ def test_a_refresh_that_was_refused_is_tried_again(home):
     assert call.state is CallState.CONFIRMED
 
 
+def test_a_refresh_waits_for_a_change_of_the_peer_and_comes_then(home):
+    lab = home()
+    call = lab.alice.calls(lab.bob)
+    lab.network.advance(30)
+    lab.bob.do("hold", lab.bob.call, lab.bob.sdp("sendonly"))  # alice's owner says nothing: refused at 50
+    lab.network.advance(23)
+    assert "UPDATE" not in lab.bob.methods()
+    lab.network.advance(2)  # due at 45, and again a tenth of the interval later
+    assert lab.bob.methods()[-1] == "UPDATE"
+    lab.network.advance(300)
+    assert call.state is lab.bob.call.state is CallState.CONFIRMED
+
+
 def test_a_hold_is_a_refresh_as_well(home):
     lab = home()
     call = lab.alice.calls(lab.bob)
