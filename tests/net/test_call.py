@@ -233,6 +233,21 @@ async def test_an_owner_who_fails_in_mid_call():
     assert theirs.log[-1] == "close"
 
 
+async def test_an_owner_goes_on_after_a_refusal():
+    done = asyncio.Event()
+
+    async def handler(call):
+        await call.refuse(486)
+        await asyncio.sleep(0)
+        done.set()
+
+    async with two() as (_, alice, bob):
+        bob.on_call = handler
+        with pytest.raises(CallFailed, match="486"):
+            await alice.call(BOB, Described("alice"))
+        await asyncio.wait_for(done.wait(), 5)
+
+
 async def test_an_owner_who_decides_nothing():
     async def handler(call):
         await call.ring()
