@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 
 from benchmarks.fuzz_sip import mutated
-from imslab.errors import ImslabError, Malformed
+from imslab.errors import ImslabError
 from imslab.ims import Address
 from imslab.ims.call import CallState, Times
 from imslab.ims.scscf import Policy
@@ -49,8 +49,9 @@ def lab(home, answers):
     def careful(person, indication, now):
         try:
             answers(person, indication, now)
-        except Malformed:
-            person.ue.refuse(indication.call, 488, now)
+        except ImslabError:
+            if indication.call.ending is None:  # else it has ended between the telling and the hearing
+                person.ue.refuse(indication.call, 488, now)
 
     return home(times=Times(no_answer=30), policy=Policy(challenge_calls=True), habit=careful)
 
