@@ -26,6 +26,7 @@ from imslab.web.stage import state  # noqa: E402
 from tests.browser.commonjs import bundle  # noqa: E402
 
 PASSWORD = "Circle of Life"
+REST = 0.5  # seconds before each login: both pages have drawn what there was to draw
 MODULES = ROOT / "tests" / "browser" / "node_modules"
 
 LOGIN = """() => new Promise((done, failed) => {
@@ -147,12 +148,12 @@ async def logins(browser, count: int) -> None:
         ours, theirs, card = [], [], []
         for turn in range(count + 3):
             took = await page.evaluate(LOGIN)
-            last = "[...document.querySelectorAll('#rows .apdu.right .detail')].at(-1).textContent"
-            answered = float((await page.evaluate(last)).split()[0])
+            answered = await page.evaluate("performance.getEntriesByName('apdu').at(-1).duration")
             await page.click("#logout")
             await state(page, "ready")
+            await asyncio.sleep(REST)
             other = await foreign.evaluate(JSSIP, given)
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(REST)
             if turn >= 3:  # the first ones warm both up
                 ours.append(took)
                 theirs.append(other)

@@ -158,6 +158,11 @@ async def dial(page: Any, name: str, kind: str = "with video") -> None:
     await page.get_by_role("button", name=f"Call {name} {kind}".replace(" voice", ", voice")).click()
 
 
+async def drawn(page: Any) -> None:
+    """Wait until the page's ladder has drawn every row that it knows."""
+    await page.wait_for_selector("#rows:not([aria-busy=true])", state="attached")
+
+
 async def until(page: Any, expression: str, seconds: float = 20.0) -> None:
     """Wait until a JavaScript expression is true; the page's policy forbids Playwright's own way to wait."""
     async with asyncio.timeout(seconds):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.chromium import call_state, dial, state
+from tests.browser.chromium import call_state, dial, drawn, state
 
 pytestmark = [pytest.mark.component("chromium"), pytest.mark.asyncio(loop_scope="session")]
 
@@ -98,6 +98,7 @@ async def test_what_changes_is_announced(stage):
     await page.click("#login")
     await state(page, "registered")
     assert "You are logged in" in await page.locator("#status [role=status]").aria_snapshot()
+    await drawn(page)
     ladder = await page.locator("#rows").aria_snapshot()
     assert "page to network" in ladder and "card to page" in ladder
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.browser.chromium import call_state, dial, figures, state
+from tests.browser.chromium import call_state, dial, drawn, figures, state
 
 pytestmark = [pytest.mark.component("chromium"), pytest.mark.asyncio(loop_scope="session")]
 
@@ -98,6 +98,7 @@ async def test_mute_and_hold_and_both_sides_know(stage):
     await alice.click("#hold")
     await alice.wait_for_selector("#call-state:text('On hold')")
     await bob.wait_for_selector("#call-state:text('The other side put you on hold')")
+    await bob.wait_for_timeout(1500)  # the figures are those of a second ago
     still = await figures(bob)
     await bob.wait_for_timeout(1500)
     assert (await figures(bob))[1] - still[1] < 10  # no pictures while on hold
@@ -207,6 +208,7 @@ async def test_a_message_that_cannot_be_delivered_is_kept_to_send_again(stage):
 
 async def test_the_ladder_shows_each_step_with_the_octets_in_their_colours(stage):
     page = await stage.login("alice")
+    await drawn(page)
     labels = await page.locator("#rows .label").all_inner_texts()
     wanted = [
         "SELECT EF.IMPI",

@@ -141,6 +141,7 @@ async def test_two_logins_at_once(stage):
     await asyncio.gather(first.evaluate(click), second.evaluate(click))
     for page in (first, second):
         await state(page, "registered")
+        await chromium.drawn(page)
         registers = await page.locator("#rows .right .label", has_text=re.compile("^REGISTER$")).count()
         assert registers in (2, 3)  # 3 where the other one's challenge came first, and AUTS mended it
     profile = stage.demo.people["alice"].profile
@@ -204,6 +205,7 @@ async def test_a_forged_autn_is_refused_by_the_card(stage):
     await page.click("#login")
     await state(page, "unproven")
     assert "could not prove itself" in await page.inner_text("#status-title")
+    await chromium.drawn(page)
     assert "MAC wrong" in await page.inner_text("#rows")
     assert await page.locator("[data-meaning=RES]").count() == 0
     assert registered(stage) == []
@@ -218,6 +220,7 @@ async def test_a_replayed_challenge_is_answered_with_auts(stage):
     await state(page, "ready")
     await page.click("#login")
     await state(page, "registered")
+    await chromium.drawn(page)
     assert "AUTS: the number is not fresh" in await page.inner_text("#rows")
 
 
@@ -226,6 +229,7 @@ async def test_a_downgrade_to_akav1_is_refused_until_the_person_allows_it(stage)
     await page.click("#login")
     await state(page, "downgrade")
     assert "AKAv1-MD5" in await page.inner_text("#status-text")
+    await chromium.drawn(page)
     assert "AUTHENTICATE" not in await page.inner_text("#rows")  # the card was not even asked
     await page.click("#settings summary")
     await page.check("#allow-v1")

@@ -22,6 +22,7 @@ async def test_it_logs_in_and_calls(stage):
         await state(page, "registered")
         assert "AKAv2" in await page.evaluate("document.getElementById('status-text').textContent")
         assert stage.demo.health()["registered"] == ["alice"]
+        await page.until("document.querySelector('[data-meaning=RES] i') !== null")
         colours = "getComputedStyle(document.querySelector('[data-meaning=RES] i')).backgroundColor"
         assert await page.evaluate(colours) == "rgb(213, 94, 0)"
 

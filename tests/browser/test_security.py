@@ -182,6 +182,7 @@ async def test_in_the_second_mode_a_script_in_the_page_finds_no_keys(browser):
     async with chromium.staged(browser, mode="answer", robot=None) as stage:
         page = await stage.login("alice")
         card = stage.demo.people["alice"].element
+        await chromium.drawn(page)
         assert "AUTHENTICATE" not in await page.inner_text("#rows")
         assert await page.locator("[data-meaning=RES]").count() == 0
         assert "answer this challenge" in await page.inner_text("#rows")

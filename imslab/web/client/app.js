@@ -51,7 +51,15 @@ function set(element, words) {
 const way = () => ({ kind: document.querySelector("[name=way]:checked").value, password: $("password").value });
 $("ways").hidden = settings.ways.length < 2;
 
-client.addEventListener("changed", show);
+// What lasts less than a blink is not shown: a login that takes 30 ms needs no "logging in".
+const BLINK = 120; // ms
+let blink = 0;
+client.addEventListener("changed", () => {
+  clearTimeout(blink);
+  const isBusy = STATES[client.state](client.about).tone === "busy";
+  if (isBusy && $("status").dataset.tone !== "busy") blink = setTimeout(show, BLINK);
+  else show();
+});
 client.addEventListener("notice", ({ detail }) => {
   set($("notice"), NOTICES[detail]);
   $("notice").hidden = false;
@@ -181,6 +189,7 @@ function attach(started) {
 function firstPicture() {
   performance.mark("first-picture");
   $("stage").classList.add("seen");
+  showCall(); // our own picture comes after the other side's
   ladder.add({ kind: "media", direction: "left", label: "first picture" });
 }
 
@@ -201,7 +210,7 @@ function showCall() {
   $("dismiss").hidden = !over;
   $("mute").ariaPressed = String(call.media?.muted ?? false);
   $("hold").ariaPressed = String(call.held);
-  if (state === "talking") $("local").srcObject ??= call.media.stream;
+  if (state === "talking" && $("stage").classList.contains("seen")) $("local").srcObject ??= call.media.stream;
   if (state === "talking" && since && !call.told) connected();
   if (state === "incoming") ring(called);
   else if ($("ringing").open) $("ringing").close();

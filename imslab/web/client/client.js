@@ -93,7 +93,8 @@ export class Client extends EventTarget {
       transmit: async (command) => {
         const start = performance.now();
         const response = await channel.transmit(command);
-        const detail = { command, response, ms: performance.now() - start };
+        const { duration: ms } = performance.measure("apdu", { start });
+        const detail = { command, response, ms };
         this.dispatchEvent(new CustomEvent("apdu", { detail }));
         return response;
       },

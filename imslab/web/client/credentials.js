@@ -46,10 +46,10 @@ function directives(profile, challenge, { method, uri }) {
   };
 }
 
-async function answered(challenge, said, password) {
-  const value = await response(challenge.algorithm, { ...said, password });
+function answered(challenge, said, password) {
+  const value = response(challenge.algorithm, { ...said, password });
   // What the network must answer is worked out while the answer is under way.
-  const proof = async () => (said.qop ? rspauth(challenge.algorithm, { ...said, password }) : null);
+  const proof = () => (said.qop ? rspauth(challenge.algorithm, { ...said, password }) : null);
   return { authorization: digestHeader({ ...said, response: value }), proof };
 }
 
@@ -73,7 +73,7 @@ export class CardCredentials {
     try {
       const keys = await present(this.isim()).authenticate(rand, autn);
       this.watch({ res: keys.res });
-      return await answered(challenge, said, await akaPassword(challenge.algorithm, keys));
+      return answered(challenge, said, akaPassword(challenge.algorithm, keys));
     } catch (error) {
       if (error.name !== "SyncFailure") throw error;
       // RFC 3310, 3.4: beside auts the response is that to an empty password.
@@ -107,7 +107,7 @@ export class BridgeCredentials extends CardCredentials {
     const { algorithm, realm, nonce, qop = "" } = challenge;
     const said = await present(this.session()).answer({ algorithm, realm, nonce, qop, method, uri });
     this.watch({ answer: said.auts ? "AUTS" : "the answer", auts: said.auts });
-    return { authorization: digestHeader(said), proof: async () => said.rspauth ?? null };
+    return { authorization: digestHeader(said), proof: () => said.rspauth ?? null };
   }
 }
 

@@ -25,10 +25,10 @@ export function parseNonce(nonce) {
 }
 
 // What a card's answer makes as password. Note IK before CK: elsewhere it is the other way round.
-export async function akaPassword(algorithm, { res, ik, ck }) {
+export function akaPassword(algorithm, { res, ik, ck }) {
   const { aka, hash: name } = parseAlgorithm(algorithm);
   if (aka === 1) return res;
-  return utf8(base64(await hmac(name, concat(res, ik, ck), LABEL)));
+  return utf8(base64(hmac(name, concat(res, ik, ck), LABEL)));
 }
 
 // "auth" where it is offered, else "auth-int"; nothing where nothing is (RFC 2069).
@@ -43,19 +43,17 @@ export function chooseQop(offered) {
 const COLON = utf8(":");
 
 // H(part ":" part ...), in hex; a part is octets or text.
-async function h(name, ...parts) {
+function h(name, ...parts) {
   const octets = parts.map((part) => (typeof part === "string" ? utf8(part) : part));
-  return hex(await hash(name, concat(...octets.flatMap((part, i) => (i ? [COLON, part] : [part])))));
+  return hex(hash(name, concat(...octets.flatMap((part, i) => (i ? [COLON, part] : [part])))));
 }
 
 // The response directive (RFC 7616, 3.4.1). `password` is octets; `method` "" gives rspauth (3.5).
-export async function response(algorithm, said) {
+export function response(algorithm, said) {
   const { hash: name } = parseAlgorithm(algorithm);
   const { username, realm, nonce, password, method, uri, qop, nc, cnonce, body = "" } = said;
-  const [ha1, ha2] = await Promise.all([
-    h(name, username, realm, password),
-    h(name, method, uri, ...(qop === "auth-int" ? [await h(name, body)] : [])),
-  ]);
+  const ha1 = h(name, username, realm, password);
+  const ha2 = h(name, method, uri, ...(qop === "auth-int" ? [h(name, body)] : []));
   return qop ? h(name, ha1, nonce, nc, cnonce, qop, ha2) : h(name, ha1, nonce, ha2);
 }
 

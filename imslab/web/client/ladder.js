@@ -5,7 +5,8 @@ import { hex } from "./octets.js";
 
 const ENDS = { apdu: ["card", "page"], sip: ["page", "network"], media: ["page", "other side"] };
 const MOST = 200; // rows; the oldest goes first
-const PAUSE = 80; // ms: rows are drawn together, so that drawing does not slow down what it shows
+const WAIT = 150; // ms: rows are drawn together, and not while what they tell of is under way
+const PAUSE = 80; // ms after a person has scrolled
 
 export class Ladder {
   // `list` is an <ol>; each row can be opened for what it holds.
@@ -27,14 +28,16 @@ export class Ladder {
   // kind: "apdu", "sip", "media" or "note"; direction: "left" or "right" (a note has none).
   add({ kind, direction = "", label, detail = "", parts = [], text = "", at = Date.now() }) {
     this.start ??= at;
+    this.list.ariaBusy = "true"; // more comes: a screen reader waits for it
     this.waiting.push({ kind, direction, label, detail, parts, text, at: at - this.start });
-    if (this.waiting.length === 1) setTimeout(() => this.draw(), PAUSE);
+    if (this.waiting.length === 1) setTimeout(() => requestIdleCallback(() => this.draw(), { timeout: WAIT }), WAIT);
   }
 
   draw() {
     const { list } = this;
     list.append(...this.waiting.slice(-MOST).map((said) => this.row(said)));
     this.waiting = [];
+    list.ariaBusy = "false";
     while (list.children.length > MOST) list.firstElementChild.remove();
     const toTheEnd = () => this.follows && (list.scrollTop = list.scrollHeight);
     toTheEnd();

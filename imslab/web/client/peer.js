@@ -7,7 +7,8 @@
 
 import { closeMedia, openMedia } from "./media.js";
 
-const GATHERING = 2000; // ms to collect candidates; host candidates take a few
+const GATHERING = 2000; // ms to collect candidates, at most
+const SETTLED = 25; // ms after the first: all host candidates are there, and a browser only waits for other kinds
 
 export class Peer extends EventTarget {
   // `video`: with pictures; `name`: whose, for the test picture.
@@ -73,6 +74,7 @@ export class Peer extends EventTarget {
     await new Promise((resolve) => {
       const look = () => connection.iceGatheringState === "complete" && resolve();
       connection.addEventListener("icegatheringstatechange", look);
+      connection.addEventListener("icecandidate", () => setTimeout(resolve, SETTLED));
       setTimeout(resolve, GATHERING);
       look();
     });

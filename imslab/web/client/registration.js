@@ -68,12 +68,12 @@ export class Registration extends EventTarget {
   async converse(expires) {
     const tag = token(6);
     let authorization = this.credentials.first();
-    let challenge = null, proof = async () => null;
+    let challenge = null, proof = () => null;
     for (let asked = 0; ; asked++) {
       const asking = this.ask(authorization, tag, expires);
       const expected = proof();
       const response = await asking;
-      if (response.status >= 200 && response.status < 300) return { response, challenge, proof: await expected };
+      if (response.status >= 200 && response.status < 300) return { response, challenge, proof: expected };
       if (response.status === 423 && expires) {
         expires = Math.max(expires, Number(response.get("Min-Expires")) || 0);
         continue;
