@@ -49,7 +49,10 @@ async def test_two_pages_call_each_other_with_sound_and_picture(stage):
 
     await until(grown)
     for page in (alice, bob):
-        assert await page.evaluate("document.getElementById('remote').videoWidth") == 640
+        # the browser sends 640 by 480, and less of both where the machine is too busy for that
+        size = "(({videoWidth, videoHeight}) => [videoWidth, videoHeight])(document.getElementById('remote'))"
+        width, height = await page.evaluate(size)
+        assert width * 3 == height * 4 >= 480
         tracks = "document.getElementById('remote').srcObject.getTracks().map(t => t.kind + t.readyState)"
         assert sorted(await page.evaluate(tracks)) == ["audiolive", "videolive"]
         assert "SRTP" in await page.inner_text("#figures")

@@ -14,6 +14,7 @@ from imslab.aka import digest, gba
 from imslab.capture.anonymise.aka import Challenges
 from imslab.capture.anonymise.text import Texts
 from imslab.capture.anonymise.vocabulary import WORDS
+from imslab.capture.timeline import is_aka_name
 from imslab.errors import AkaError, Malformed
 from imslab.sip import AuthenticationInfo, Credentials
 
@@ -62,7 +63,7 @@ class Authentication:
     def survey(self, value: str) -> None:
         """Take in the challenges that an authentication header names."""
         for given in _parsed(value):  # a challenge reads as credentials, too
-            if digest.is_aka(given.algorithm):
+            if is_aka_name(given.algorithm):
                 rand, autn, _ = self._challenges.split(given.nonce)
                 self._challenges.note(rand, autn)
                 self._survey_auts(rand, given.auts)

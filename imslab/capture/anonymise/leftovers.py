@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from imslab.capture.anonymise.vocabulary import LABELS, SDP_WORDS, WORDS, XML_WORDS
+from imslab.capture.anonymise.vocabulary import KEY_LOG_WORDS, LABELS, SDP_WORDS, WORDS, XML_WORDS
 
 LEAST = 6  # octets of what is searched
 _LEAST_BASE64 = 8  # letters: there is much base64 in a capture
 _SHORTEST = 3  # letters of a name that is not searched in vain
 _STEP = 1 << 20  # octets that are looked at at once
-_COMMON = {"imslab"} | WORDS | LABELS | SDP_WORDS | XML_WORDS
+_COMMON = {"imslab"} | WORDS | LABELS | SDP_WORDS | XML_WORDS | KEY_LOG_WORDS
 
 
 def leftovers(names: Iterable[str], octets: bytes) -> list[int]:

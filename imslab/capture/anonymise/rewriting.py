@@ -172,7 +172,8 @@ class _Rewriting:
 
     @property
     def _names(self) -> set[str]:
-        return (self.texts.seen | self.texts.numbers.seen) - self.texts.kept
+        kept = {word.lower() for word in self.texts.kept}  # as the search reads: in any case
+        return {name for name in self.texts.seen | self.texts.numbers.seen if name.lower() not in kept}
 
     def _report(self, result: bytes) -> Report:
         carried, challenges = self._carried, self._challenges

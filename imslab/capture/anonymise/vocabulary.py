@@ -110,3 +110,9 @@ dialed-out sendrecv sendonly recvonly inactive audio video text urn:ietf:params:
 iso-8859-1 us-ascii
 """
 XML_WORDS = frozenset(_XML.split())
+
+# The labels of a key log (the NSS format): what they stand before is replaced elsewhere.
+_KEY_LOG = """
+rsa client random early handshake server traffic secret 0 exporter master
+"""
+KEY_LOG_WORDS = frozenset(_KEY_LOG.split())

@@ -168,3 +168,8 @@ def test_others_headers_lose_their_names(made: Parts) -> None:
         assert new.split()[0] == ("Digest" if value.startswith("Digest") else new.split()[0])
         for word in ("alice", "Home", "YWxpY2U6c2VjcmV0", "eyJhbGciOiJIUzI1NiJ9"):
             assert word not in new
+
+
+def test_an_algorithm_that_nobody_knows_is_no_challenge(made: Parts) -> None:
+    made.authentication.survey(f'Digest realm="a", nonce="{"A" * 44}", algorithm=\x00KAv1-MD5')
+    assert made.challenges.count == 0
