@@ -97,4 +97,5 @@ $(STAMP): pyproject.toml requirements.lock
 	  $(RUN) -m pip install --quiet --quiet --require-hashes --no-deps -r requirements.lock; \
 	  $(RUN) -m pip install --quiet --quiet --no-deps --no-build-isolation --editable .; \
 	fi; \
+	$(RUN) -m compileall -q imslab; \
 	printf '%s\n' "$(CURDIR)" > $(STAMP)
