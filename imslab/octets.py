@@ -1,4 +1,4 @@
-"""Octet strings: exclusive or, and the length check that every coding starts with."""
+"""Octet strings: exclusive or, the length check that every coding starts with, the Internet checksum."""
 
 from imslab.errors import Malformed
 
@@ -32,3 +32,14 @@ def unhex(name: str, text: str) -> bytes:
     if len(digits) % 2:
         raise Malformed(f"{name} has an odd number of hex digits ({len(digits)})")
     return bytes.fromhex(digits)
+
+
+def checksum(octets: bytes) -> int:
+    """Return the Internet checksum of ``octets`` (RFC 1071), 16 bits."""
+    if len(octets) % 2:
+        octets += b"\0"
+    # The sum of 16-bit words with end-around carry is the value modulo 65535: 2**16 leaves 1.
+    total = int.from_bytes(octets) % 0xFFFF
+    if not total and any(octets):
+        total = 0xFFFF  # such a sum never falls back to 0
+    return 0xFFFF - total

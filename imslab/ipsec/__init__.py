@@ -7,16 +7,22 @@ packet = Outbound(pair.request.sa, random).seal(UDP, datagram)
 """
 
 from imslab.ipsec.associations import Association, Associations, agreed
+from imslab.ipsec.database import Database, SaSet
 from imslab.ipsec.esp import TCP, UDP, Inbound, Outbound, Packet, SecurityAssociation
+from imslab.ipsec.offer import TRANSFORMS, Receiving
 
 __all__ = [
     "TCP",
+    "TRANSFORMS",
     "UDP",
     "Association",
     "Associations",
+    "Database",
     "Inbound",
     "Outbound",
     "Packet",
+    "Receiving",
+    "SaSet",
     "SecurityAssociation",
     "agreed",
 ]

@@ -10,6 +10,7 @@ from enum import IntFlag
 from functools import lru_cache
 
 from imslab.errors import Malformed
+from imslab.octets import checksum
 
 Endpoint = tuple[str, int]
 
@@ -73,17 +74,6 @@ def packed_address(host: str) -> bytes:
         return ipaddress.ip_address(host.partition("%")[0].strip("[]")).packed
     except (ValueError, AttributeError):
         raise Malformed(f"{host!r} is not an IP address", expected="an IPv4 or IPv6 literal") from None
-
-
-def checksum(octets: bytes) -> int:
-    """Return the Internet checksum of ``octets`` (RFC 1071), 16 bits."""
-    if len(octets) % 2:
-        octets += b"\0"
-    # The sum of 16-bit words with end-around carry is the value modulo 65535: 2**16 leaves 1.
-    total = int.from_bytes(octets) % 0xFFFF
-    if not total and any(octets):
-        total = 0xFFFF  # such a sum never falls back to 0
-    return 0xFFFF - total
 
 
 def _ports(source: Endpoint, destination: Endpoint) -> tuple[int, int]:

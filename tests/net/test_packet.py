@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imslab.errors import Malformed
-from imslab.net.packet import Flags, checksum, esp_packet, ip_packet, packed_address, tcp_packet, udp_packet
+from imslab.net.packet import Flags, esp_packet, ip_packet, packed_address, tcp_packet, udp_packet
+from imslab.octets import checksum
 
 V4 = ("127.0.0.2", 5060), ("127.0.0.3", 5061)
 V6 = ("::1", 5060), ("2001:db8::2", 5061)

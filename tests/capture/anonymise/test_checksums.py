@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imslab.capture.anonymise.checksums import adjusted, crc32c
-from imslab.net.packet import checksum
+from imslab.octets import checksum
 
 
 @settings(deadline=None)
