@@ -13,9 +13,8 @@ from typing import Any, NamedTuple
 from imslab.aka import AuthenticationVector, digest
 from imslab.errors import Malformed, WrongResponse
 from imslab.ims import cx
+from imslab.ims.procedure import Procedure
 from imslab.sip import Credentials, Message
-
-Ask = Callable[[cx.Request, float], cx.Answer]
 
 # What a UE is offered, in this order. SIPp reads the first challenge only and knows nothing but
 # AKAv1; a UE that knows better looks at all of them (RFC 8760, 2.4).
@@ -72,29 +71,28 @@ class Verdict(NamedTuple):
 class Authenticator:
     """The challenges of one domain, and the check of their answers.
 
-    ``ask``   the HSS
     ``uri``   the S-CSCF that asks
     ``note``  writes what happens into the log: now, what, about, why
     """
 
-    def __init__(self, domain: str, policy: Policy, ask: Ask, uri: str, note: Callable[..., None]) -> None:
+    def __init__(self, domain: str, policy: Policy, uri: str, note: Callable[..., None]) -> None:
         self.domain, self.policy = domain, policy
-        self._ask, self._uri, self._note = ask, uri, note
+        self._uri, self._note = uri, note
         self._challenges: dict[str, Challenge] = {}
 
     def check(
         self, request: Message, credentials: Credentials | None, impi: str, impu: str, now: float
-    ) -> Verdict:
+    ) -> Procedure[Verdict]:
         """Return 200 when ``request`` proves that it comes from ``impi``; else a challenge, or a refusal."""
         if credentials is None or not (credentials.response or credentials.auts):
-            return self._first(request, impi, impu, credentials, now)
+            return (yield from self._first(request, impi, impu, credentials, now))
         challenge = self._challenges.pop(credentials.nonce, None)  # popped: an answer counts once
         if challenge is None or challenge.impi != impi or challenge.expires < now:
             # an unknown, used or expired nonce is no crime: a replay and a late UE get a new challenge
             self._note(now, "nonce unknown, used or expired", impi)
-            return self._challenge(request, impi, impu, now)
+            return (yield from self._challenge(request, impi, impu, now))
         if credentials.auts:
-            return self._resynchronise(request, challenge, impu, credentials, now)
+            return (yield from self._resynchronise(request, challenge, impu, credentials, now))
         return self._verify(request, challenge, credentials, now)
 
     def forget(self, now: float) -> None:
@@ -108,21 +106,23 @@ class Authenticator:
 
     def _first(
         self, request: Message, impi: str, impu: str, credentials: Credentials | None, now: float
-    ) -> Verdict:
+    ) -> Procedure[Verdict]:
         nonce = credentials.nonce if credentials else ""
         if nonce and (challenge := self._challenges.pop(nonce, None)) is not None and challenge.impi == impi:
             # No response and no auts: the UE says that the network's MAC was wrong (TS 24.229, 5.1.1.5.3).
             self._note(now, "the UE rejected AUTN", impi)
             return Verdict(403)
-        return self._challenge(request, impi, impu, now)
+        return (yield from self._challenge(request, impi, impu, now))
 
     def _challenge(
         self, request: Message, impi: str, impu: str, now: float, authorization: bytes = b""
-    ) -> Verdict:
-        got = self._ask(cx.MultimediaAuthRequest(impu, impi, self._uri, authorization), now)
+    ) -> Procedure[Verdict]:
+        got, now = yield cx.MultimediaAuthRequest(impu, impi, self._uri, authorization)
         assert isinstance(got, cx.MultimediaAuthAnswer)
         if got.vector is None:
             self._note(now, "no vector from the HSS", impi, got.result.name)
+            if got.result is cx.Result.UNABLE_TO_DELIVER:
+                return Verdict(504)
             return Verdict(403 if authorization else 480)
         offered = tuple(a for a in self.policy.algorithms if not got.algorithms or a in got.algorithms)
         if not offered:
@@ -148,14 +148,15 @@ class Authenticator:
 
     def _resynchronise(
         self, request: Message, challenge: Challenge, impu: str, credentials: Credentials, now: float
-    ) -> Verdict:
+    ) -> Procedure[Verdict]:
         try:
             auts = digest.parse_auts(credentials.auts or "")
         except Malformed as error:
             self._note(now, "auts refused", challenge.impi, str(error))
             return Verdict(400)
         self._note(now, "synchronisation failure", challenge.impi, "asking the HSS with RAND and AUTS")
-        return self._challenge(request, challenge.impi, impu, now, challenge.vector.rand + auts)
+        rand_auts = challenge.vector.rand + auts
+        return (yield from self._challenge(request, challenge.impi, impu, now, rand_auts))
 
     def _verify(
         self, request: Message, challenge: Challenge, credentials: Credentials, now: float

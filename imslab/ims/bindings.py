@@ -57,6 +57,22 @@ class Registrar:
         """Return the registration of the private identity ``impi``."""
         return self._registrations.get(impi)
 
+    def identities(self, impi: str) -> tuple[str, ...]:
+        """Return the public identities that are registered with ``impi``; none when it is not registered."""
+        registration = self._registrations.get(impi)
+        return () if registration is None else registration.impus
+
+    def remove(self, registration: Registration) -> None:
+        """Forget a registration with all its bindings."""
+        registration.bindings = {}
+        self._keep(registration, ())
+
+    def rename(self, registration: Registration, impus: tuple[str, ...]) -> None:
+        """Give a registration the public identities that the subscription has now."""
+        for impu in registration.impus:
+            self._impi_of.pop(impu, None)
+        self._keep(registration, impus)
+
     def asked(self, request: Message, most: int) -> dict[str, int]:
         """Return contact -> seconds as the REGISTER asks; ``{"*": 0}`` removes all.
 

@@ -21,10 +21,12 @@ class Result(IntEnum):
     """Result-Code (RFC 6733, 7.1) or Experimental-Result-Code (TS 29.229, 6.2)."""
 
     SUCCESS = 2001
+    UNABLE_TO_DELIVER = 3002  # nobody has answered: no connection, or no answer in time
     USER_UNKNOWN = 5001
     IDENTITIES_DONT_MATCH = 5002
-    AUTH_SCHEME_NOT_SUPPORTED = 5006
     AUTHORIZATION_REJECTED = 5003
+    ROAMING_NOT_ALLOWED = 5004
+    AUTH_SCHEME_NOT_SUPPORTED = 5006
     UNABLE_TO_COMPLY = 5012
 
 
@@ -116,5 +118,33 @@ class LocationInfoAnswer:
     server: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class RegistrationTerminationRequest:
+    """RTR, command 304: the HSS takes a user out of the network; no ``impus`` means all of them."""
+
+    impi: str
+    impus: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PushProfileRequest:
+    """PPR, command 305: what the subscription says now, the default public identity first."""
+
+    impi: str
+    impus: tuple[str, ...]
+
+
 Request = UserAuthorizationRequest | MultimediaAuthRequest | ServerAssignmentRequest | LocationInfoRequest
 Answer = UserAuthorizationAnswer | MultimediaAuthAnswer | ServerAssignmentAnswer | LocationInfoAnswer
+Push = RegistrationTerminationRequest | PushProfileRequest
+
+
+def failure(request: Request, result: Result) -> Answer:
+    """Return the answer to ``request`` that says nothing but ``result``."""
+    if isinstance(request, UserAuthorizationRequest):
+        return UserAuthorizationAnswer(result)
+    if isinstance(request, MultimediaAuthRequest):
+        return MultimediaAuthAnswer(result)
+    if isinstance(request, ServerAssignmentRequest):
+        return ServerAssignmentAnswer(result)
+    return LocationInfoAnswer(result)

@@ -49,7 +49,6 @@ class ResponseContext:
         self.proxy, self.server = proxy, server
         self.branches: list[Branch] = []
         self._answered = False  # a final response went back
-        self._closed = False  # no new branch: cancelled, or somebody has said 2xx or 6xx
         server.cancelled = self.cancel
 
     @property
@@ -64,8 +63,8 @@ class ResponseContext:
             self.server.reply(status, now, headers)
 
     def fork(self, targets: Iterable[Target], now: float) -> None:
-        """Send the request on, to all targets at once."""
-        for target in targets:
+        """Send the request on, to all targets at once; one that was cancelled meanwhile goes nowhere."""
+        for target in () if self._answered else targets:
             request, destination = self.proxy._outward(target)
             branch = Branch(request, destination)
             self.branches.append(branch)
@@ -77,6 +76,8 @@ class ResponseContext:
 
     def cancel(self, now: float) -> None:
         """Cancel every branch that has not answered (RFC 3261, 16.10)."""
+        if not self.branches:
+            self.refuse(487, now)  # its way is still being looked for
         for branch in self.branches:
             if branch.final is None and not branch.cancelled:
                 branch.cancelled = True

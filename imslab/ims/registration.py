@@ -71,6 +71,19 @@ class Registration:
         """Start to leave: the same REGISTER with Expires 0 (TS 24.229, 5.1.1.6)."""
         self._begin(now, State.LEAVING, fresh=False)
 
+    def ended(self, now: float) -> None:
+        """Take notice that the network has ended the registration (TS 24.229, 5.1.1.7)."""
+        if self.state is not State.REGISTERED:
+            return  # we are leaving by ourselves, or are about to come back
+        if self._refresh is not None:
+            self._refresh.cancel()
+        self._left(now, "de-registered by the network")
+
+    def _left(self, now: float, what: str) -> None:
+        self.state, self.registered, self._call_id = State.IDLE, None, ""
+        self._agent.service_routes = ()
+        self._agent.note(now, what)
+
     def _begin(self, now: float, state: State, *, fresh: bool) -> None:
         if self.state in (State.REGISTERING, State.LEAVING):
             raise RegistrationFailed(f"already {self.state.value}", status=None, advice="wait for its end")
@@ -184,9 +197,7 @@ class Registration:
 
     def _succeeded(self, response: Message, now: float) -> None:
         if self.state is State.LEAVING:
-            self.state, self.registered, self._call_id = State.IDLE, None, ""
-            self._agent.service_routes = ()
-            self._agent.note(now, "de-registered")
+            self._left(now, "de-registered")
             return
         if self._proven is None:
             # TS 33.203, 6.1: a network that accepts without RES has proved nothing, and asked for no proof.
@@ -245,6 +256,7 @@ def _refused(response: Message) -> RegistrationFailed:
         404: "no such user in this domain",
         408: "the core did not answer",
         480: "the HSS gave no vector",
+        504: "the HSS did not answer the core: try again later",
         503: "the core is overloaded: try again later",
     }.get(response.status, "")
     text = f"the network answered {response.status} {response.reason}".rstrip()

@@ -7,26 +7,32 @@ ends of a call in one pass.
 Teaching code: it is not constant time.
 """
 
-from collections.abc import Iterator
+from functools import partial
 
 from imslab.errors import ImslabError, Malformed
-from imslab.ims import cx
-from imslab.ims.authenticator import ALGORITHMS, Ask, Authenticator, Policy
-from imslab.ims.bindings import Binding, OutOfOrder, Registrar, Registration
+from imslab.ims import cx, location
+from imslab.ims.authenticator import ALGORITHMS, Authenticator, Policy
+from imslab.ims.bindings import OutOfOrder, Registrar, Registration
 from imslab.ims.node import Address, Answered, RandomSource, credentials_of, parsed
+from imslab.ims.procedure import Ask, Procedure, run
 from imslab.ims.proxy import RECORDED, Proxy, ResponseContext, Target, hop, is_same_route
 from imslab.ims.regevent import Watchers
-from imslab.sip import Message, NameAddr, Uri, transaction
+from imslab.sip import Message, transaction
 
 __all__ = ["ALGORITHMS", "METHODS", "Policy", "Scscf"]
 
 # Requests that may come without a dialog; REGISTER and SUBSCRIBE are for the registrar itself.
 ROUTED = ("INVITE", "MESSAGE", "OPTIONS")
+# What is answered when the HSS does not say yes; a 504 may be asked again (RFC 3261, 21.5.5).
+_REFUSALS = {cx.Result.UNABLE_TO_DELIVER: 504, cx.Result.UNABLE_TO_COMPLY: 480}
 METHODS = ", ".join(("REGISTER", "SUBSCRIBE", *ROUTED, "ACK", "CANCEL", "BYE", "PRACK", "UPDATE"))
 
 
 class Scscf(Proxy):
-    """The serving CSCF of one home domain."""
+    """The serving CSCF of one home domain.
+
+    ``ask``  the HSS: `imslab.ims.Hss.ask`, or one that is asked over Diameter and answers later
+    """
 
     name = "S-CSCF"
 
@@ -48,7 +54,7 @@ class Scscf(Proxy):
         self._watchers = Watchers()
         self._name = f"scscf.{domain}"
         self._uri = f"sip:{self._name}:{address.port}"
-        self._authenticator = Authenticator(domain, self.policy, ask, self._uri, self._note)
+        self._authenticator = Authenticator(domain, self.policy, self._uri, self._note)
 
     # -- the wire ---------------------------------------------------------------------------
 
@@ -82,20 +88,22 @@ class Scscf(Proxy):
             self._queue.append(again)
 
     def _answer(self, message: Message, source: Address, now: float, key: object) -> None:
-        try:
-            reply = self._serve(message, source, now)
-        except Malformed as error:
-            reply = self._bad(message, source, now, error)
-        self._answered.answer(key, self._send(reply, source))
-        self._notify_watchers(now)
+        def answered(reply: Message, at: float) -> None:
+            self._answered.answer(key, self._send(reply, source))
+            self._notify_watchers(at)
+
+        def refused(error: Malformed, at: float) -> None:
+            answered(self._bad(message, source, at, error), at)
+
+        run(self._serve(message, source, now), self._ask, now, answered, refused)
 
     def _bad(self, request: Message, source: Address, now: float, error: Malformed) -> Message:
         self._note(now, "malformed request", str(source), str(error))
         return Message.reply(request, 400, headers=[_warning(_quotable(error))])
 
-    def _serve(self, request: Message, source: Address, now: float) -> Message:
+    def _serve(self, request: Message, source: Address, now: float) -> Procedure[Message]:
         if request.method == "REGISTER":
-            return self._register(request, now)
+            return (yield from self._register(request))
         return self._subscribe(request, source, now)
 
     def _reply(self, request: Message, status: int, headers: list[tuple[str, str]] | None = None) -> Message:
@@ -104,25 +112,25 @@ class Scscf(Proxy):
 
     # -- registration: TS 24.229, 5.4.1.2 ---------------------------------------------------
 
-    def _register(self, request: Message, now: float) -> Message:
+    def _register(self, request: Message) -> Procedure[Message]:
         impu = request.to.uri.canonical
         credentials = credentials_of(request)
         impi = credentials.username if credentials else None
-        found = self._ask(cx.UserAuthorizationRequest(impu, impi, self._visited(request)), now)
+        found, now = yield cx.UserAuthorizationRequest(impu, impi, self._visited(request))
         assert isinstance(found, cx.UserAuthorizationAnswer)
         if found.result is not cx.Result.SUCCESS:
             self._note(now, "registration refused", impu, found.result.name)
-            return self._reply(request, 403)
-        verdict = self._authenticator.check(request, credentials, found.impi, impu, now)
+            return self._reply(request, _REFUSALS.get(found.result, 403))
+        verdict = yield from self._authenticator.check(request, credentials, found.impi, impu, now)
         if verdict.status != 200:
             return self._reply(request, verdict.status, headers=verdict.headers)
-        return self._bind(request, found.impi, impu, now, verdict.headers)
+        return (yield from self._bind(request, found.impi, impu, now, verdict.headers))
 
     # -- bindings: RFC 3261, 10.3 -----------------------------------------------------------
 
     def _bind(
         self, request: Message, impi: str, impu: str, now: float, proof: list[tuple[str, str]]
-    ) -> Message:
+    ) -> Procedure[Message]:
         asked = self.registrar.asked(request, self.policy.max_expires)
         if any(0 < seconds < self.policy.min_expires for seconds in asked.values()):
             return self._reply(request, 423, headers=[("Min-Expires", str(self.policy.min_expires))])
@@ -131,13 +139,15 @@ class Scscf(Proxy):
         assignment = cx.Assignment.RE_REGISTRATION if known else cx.Assignment.REGISTRATION
         if leaving:
             assignment = cx.Assignment.USER_DEREGISTRATION
-        served = self._ask(cx.ServerAssignmentRequest(impu, impi, self._uri, assignment), now)
+        served, now = yield cx.ServerAssignmentRequest(impu, impi, self._uri, assignment)
         assert isinstance(served, cx.ServerAssignmentAnswer)
         if served.result is not cx.Result.SUCCESS:
             self._note(now, "the HSS refused the assignment", impi, served.result.name)
-            return self._reply(request, 480)
+            return self._reply(request, _REFUSALS.get(served.result, 480))
+        # A foreign HSS may leave out the profile when somebody goes (TS 29.228, 6.1.2.1).
+        impus = served.impus or self.registrar.identities(impi) or (impu,)
         try:
-            bound = self.registrar.update(impi, served.impus, request, asked, now)
+            bound = self.registrar.update(impi, impus, request, asked, now)
         except OutOfOrder as error:
             self._note(now, "binding not changed", impi, str(error))
             return self._reply(request, 500)
@@ -147,8 +157,27 @@ class Scscf(Proxy):
         if not leaving:
             headers += [("Path", row) for row in request.all("Path")]
             headers.append(("Service-Route", f"<{self._uri.replace('sip:', 'sip:orig@', 1)};lr>"))
-        headers.append(("P-Associated-URI", ", ".join(f"<{uri}>" for uri in served.impus)))
+        headers.append(("P-Associated-URI", ", ".join(f"<{uri}>" for uri in impus)))
         return self._reply(request, 200, headers=headers + proof)
+
+    # -- what the HSS says by itself: TS 29.228, 6.1.3 and 6.6 ------------------------------
+
+    def pushed(self, push: cx.Push, now: float) -> cx.Result:
+        """Let a user go (RTR), or take the identities of a changed subscription (PPR); tell the watchers."""
+        registration = self.registrar.by_impi(push.impi)
+        if registration is None:
+            return cx.Result.USER_UNKNOWN
+        if isinstance(push, cx.PushProfileRequest):
+            self.registrar.rename(registration, push.impus)
+            self._note(now, "profile changed by the HSS", push.impi, ", ".join(push.impus))
+        elif push.impus and not set(push.impus) & set(registration.impus):
+            return cx.Result.USER_UNKNOWN
+        else:  # one identity of an implicit registration set takes the others with it (TS 23.228, 5.2.1a)
+            self.registrar.remove(registration)
+            self._note(now, "de-registered by the HSS", push.impi)
+        self._watchers.changed(push.impi)
+        self._notify_watchers(now)
+        return cx.Result.SUCCESS
 
     def _leaves(self, impi: str, asked: dict[str, int]) -> bool:
         """Tell whether this REGISTER takes away every binding that there is."""
@@ -185,10 +214,10 @@ class Scscf(Proxy):
                 context.fork([way], now)
         elif request.method not in ROUTED:
             context.refuse(405, now, [("Allow", METHODS)])
-        elif request.routes and request.routes[0].uri.user == "orig":
-            self._originating(context, request, now)
         else:
-            self._terminating(context, request, now)
+            run(
+                self._initial(context, request, now), self._ask, now, _nothing, partial(self._broken, context)
+            )
 
     def _way(self, request: Message, source: Address) -> Target | None:
         """Take our own Route off; what is left, or the Request-URI, says where to go (RFC 3261, 16.4)."""
@@ -198,7 +227,17 @@ class Scscf(Proxy):
         routes = onward.routes
         return Target(onward, hop(routes[0].uri if routes else onward.uri))
 
-    def _originating(self, context: ResponseContext, request: Message, now: float) -> None:
+    def _broken(self, context: ResponseContext, error: Malformed, now: float) -> None:
+        self._note(now, "malformed request", str(context.source), str(error))
+        context.refuse(400, now)
+
+    def _initial(self, context: ResponseContext, request: Message, now: float) -> Procedure[None]:
+        if request.routes and request.routes[0].uri.user == "orig":
+            yield from self._originating(context, request, now)
+        else:
+            yield from self._terminating(context, request)
+
+    def _originating(self, context: ResponseContext, request: Message, now: float) -> Procedure[None]:
         """Serve the caller: it must be whom the P-CSCF says, and registered (TS 24.229, 5.4.3.2)."""
         asserted = next((identity.uri.canonical for identity in request.p_asserted_identity), "")
         caller = self.registrar.find(asserted)
@@ -208,48 +247,31 @@ class Scscf(Proxy):
             return
         if self.policy.challenge_calls and request.method == "INVITE":
             credentials = next((c for c in request.proxy_authorization if c.is_digest), None)
-            verdict = self._authenticator.check(request, credentials, caller.impi, asserted, now)
+            verdict = yield from self._authenticator.check(request, credentials, caller.impi, asserted, now)
             if verdict.status != 200:
                 context.refuse(verdict.status, now, verdict.headers)
                 return
             request = request.without("Proxy-Authorization")
-        self._terminating(context, _with_number(request, asserted, caller), now)
+        yield from self._terminating(context, _with_number(request, asserted, caller))
 
-    def _terminating(self, context: ResponseContext, request: Message, now: float) -> None:
+    def _terminating(self, context: ResponseContext, request: Message) -> Procedure[None]:
         """Find the callee, and ring wherever it is registered (TS 24.229, 5.4.3.3)."""
-        called, known = self._called(request.uri, now)
-        registration = self.registrar.find(called)
-        targets = list(self._targets(request.without("Route"), registration, now))
+        called, result, now = yield from location.called(request.uri)
+        request = request.without("Route")
+        if request.method in RECORDED:
+            request = request.prepend("Record-Route", f"<{self._uri};lr>")
+        targets = list(location.targets(request, self.registrar.find(called), now))
         if targets:
             context.fork(targets, now)
-        elif known:
+        elif result is cx.Result.SUCCESS:
             self._note(now, "callee is not registered", called)
             context.refuse(480, now, [_warning("the callee is not registered")])
+        elif result is cx.Result.UNABLE_TO_DELIVER:
+            self._note(now, "no answer from the HSS", called)
+            context.refuse(504, now, [_warning("the HSS does not answer")])
         else:
             self._note(now, "no such user", called)
             context.refuse(404, now, [_warning("the HSS knows no such user")])
-
-    def _called(self, uri: Uri, now: float) -> tuple[str, bool]:
-        """Return the public identity that a Request-URI names, and whether the HSS knows it."""
-        forms = [uri.canonical]
-        if uri.is_sip and (uri.params.get("user") or "").lower() == "phone":
-            forms.append(Uri("tel", uri.user).canonical)  # RFC 3261, 19.1.6
-        for impu in forms:
-            found = self._ask(cx.LocationInfoRequest(impu), now)
-            assert isinstance(found, cx.LocationInfoAnswer)
-            if found.result is cx.Result.SUCCESS:
-                return impu, True
-        return forms[0], False
-
-    def _targets(self, request: Message, registration: Registration | None, now: float) -> Iterator[Target]:
-        if registration is None:
-            return
-        if request.method in RECORDED:
-            request = request.prepend("Record-Route", f"<{self._uri};lr>")
-        request = request.with_header("P-Called-Party-ID", f"<{request.uri_text}>")
-        for binding in registration.bindings.values():
-            if binding.expires_at > now:
-                yield _towards(request, binding)
 
     # -- reg event: TS 24.229, 5.4.2.1 ------------------------------------------------------
 
@@ -295,6 +317,7 @@ class Scscf(Proxy):
         for impi, impus in self.registrar.expire(now):
             self._note(now, "registration expired", impi)
             timeout = cx.Assignment.TIMEOUT_DEREGISTRATION
+            # Whatever the HSS says to that, the user is not registered here any more.
             self._ask(cx.ServerAssignmentRequest(impus[0], impi, self._uri, timeout), now)
             self._watchers.changed(impi)
         self._watchers.expire(now)
@@ -303,19 +326,16 @@ class Scscf(Proxy):
         self._notify_watchers(now)
 
 
-def _towards(request: Message, binding: Binding) -> Target:
-    """Return the request as it goes to one contact, along the Path of its registration (RFC 3327, 5.2)."""
-    contact = NameAddr.parse(binding.contact).uri
-    path = [NameAddr.parse(row) for row in binding.path]
-    return Target(request.with_uri(contact).with_rows("Route", path), hop(path[0].uri if path else contact))
-
-
 def _with_number(request: Message, asserted: str, caller: Registration) -> Message:
     """Add the caller's telephone number to the asserted identity (TS 24.229, 5.4.3.2)."""
     number = next((impu for impu in caller.impus if impu.startswith("tel:")), None)
     if number is None or asserted.startswith("tel:"):
         return request
     return request.append("P-Asserted-Identity", f"<{number}>")
+
+
+def _nothing(result: None, now: float) -> None:
+    """Take the end of a procedure that has done all it had to do."""
 
 
 def _warning(text: str) -> tuple[str, str]:

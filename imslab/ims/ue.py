@@ -299,6 +299,8 @@ class Ue(UserAgent):
         self.reginfo = read_reginfo(server.request.body)
         self.note(now, "reg event", ", ".join(self.reginfo.values()))
         server.reply(200, now)
+        if set(self.reginfo.values()) == {"terminated"}:
+            self._registration.ended(now)
 
 
 def _incoming(call: Call) -> IncomingCall:

@@ -20,6 +20,7 @@ from imslab.ims import cx
 from imslab.ims.authenticator import Authenticator, Verdict, registers
 from imslab.ims.node import Address, RandomSource
 from imslab.ims.pcscf import Pcscf
+from imslab.ims.procedure import Procedure
 from imslab.ims.scscf import Scscf
 from imslab.sip import Credentials, Message
 
@@ -72,7 +73,7 @@ class WebAuthenticator(Authenticator):
 
     def check(
         self, request: Message, credentials: Credentials | None, impi: str, impu: str, now: float
-    ) -> Verdict:
+    ) -> Procedure[Verdict]:
         """Return 200 when ``request`` proves that it comes from ``impi``; else a challenge, or a refusal."""
         if credentials is not None and credentials.integrity_protected == AUTH_DONE:
             self._note(now, "authenticated by a trusted node", impi)
@@ -80,18 +81,19 @@ class WebAuthenticator(Authenticator):
         if credentials is not None and credentials.nonce in self._waiting:
             return self._verify_password(request, credentials, impi, now)
         if credentials is None and registers(request):
-            return self._challenge_password(impi, impu, now) or super().check(request, None, impi, impu, now)
-        return super().check(request, credentials, impi, impu, now)
+            verdict = yield from self._challenge_password(impi, impu)
+            if verdict is not None:
+                return verdict
+        return (yield from super().check(request, credentials, impi, impu, now))
 
     def forget(self, now: float) -> None:
         """Drop the challenges that nobody has answered in time."""
         super().forget(now)
         self._waiting = {nonce: one for nonce, one in self._waiting.items() if one.expires >= now}
 
-    def _challenge_password(self, impi: str, impu: str, now: float) -> Verdict | None:
+    def _challenge_password(self, impi: str, impu: str) -> Procedure[Verdict | None]:
         """Return a challenge for a password; None for a subscriber who has none."""
-        asked = cx.MultimediaAuthRequest(impu, impi, self._uri, scheme=cx.PASSWORD_SCHEME)
-        got = self._ask(asked, now)
+        got, now = yield cx.MultimediaAuthRequest(impu, impi, self._uri, scheme=cx.PASSWORD_SCHEME)
         assert isinstance(got, cx.MultimediaAuthAnswer)
         if not got.ha1:
             return None
@@ -125,9 +127,7 @@ class WebScscf(Scscf):
 
     def __init__(self, *arguments: Any, random: RandomSource, **settings: Any) -> None:
         super().__init__(*arguments, random=random, **settings)
-        self._authenticator = WebAuthenticator(
-            self.domain, self.policy, self._ask, self._uri, self._note, random=random
-        )
+        self._authenticator = WebAuthenticator(self.domain, self.policy, self._uri, self._note, random=random)
 
 
 def ha1(impi: str, realm: str, password: str) -> str:
