@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -21,6 +22,7 @@ from imslab.net.hep import SIP, TCP, Copy, HepListener
 from imslab.net.hss import HssServer
 from imslab.net.randomness import Randomness
 from imslab.net.tap import Clock, Tap
+from imslab.net.udp import cannot_bind
 from imslab.uicc.profile import Profile
 
 PACKAGES = (
@@ -153,6 +155,9 @@ class Kamailio:
         if self._is_temporary:
             self._temporary = tempfile.TemporaryDirectory(prefix="imslab-kamailio-")
             self.directory = Path(self._temporary.name)
+        for name in CSCFS:
+            _must_be_free(getattr(where, name), where.port)
+        _must_be_free(where.pcscf, where.websocket_port)
         self._hep = await HepListener.bind(*where.trace, self._seen)
         where.write(self.directory)
         await self.cx.start()
@@ -232,6 +237,18 @@ class Kamailio:
 
 
 _AGENTS = {1: "pcscf", 2: "icscf", 3: "scscf"}  # hep_capture_id in the templates
+
+
+def _must_be_free(host: str, port: int) -> None:
+    """Raise NetworkError when somebody listens there: his answers would be taken for Kamailio's."""
+    for kind, transport in ((socket.SOCK_DGRAM, "UDP"), (socket.SOCK_STREAM, "TCP")):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            if kind == socket.SOCK_STREAM:  # connections that have ended do not matter, listeners do
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                raise cannot_bind(error, host, port, transport) from None
 
 
 def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:

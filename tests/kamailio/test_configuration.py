@@ -32,6 +32,9 @@ def test_the_diameter_peers_meet_at_the_hss(tmp_path: Path, name: str, address: 
     peer, acceptor = root.find("Peer"), root.find("Acceptor")
     assert peer is not None and (peer.get("FQDN"), peer.get("port")) == ("127.0.9.41", "3878")
     assert acceptor is not None and acceptor.get("bind") == address
+    assert (
+        peer.get("src_addr") == address
+    )  # else it comes from 127.0.0.1, and a ladder does not know who asks
 
 
 def test_the_table_of_s_cscfs_names_ours(tmp_path: Path) -> None:

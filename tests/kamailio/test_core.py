@@ -2,8 +2,10 @@
 
 import asyncio
 import shutil
+import socket
 import subprocess
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -12,7 +14,7 @@ from imslab.capture import open_capture
 from imslab.errors import ImslabError, MacFailure, Malformed, NetworkError, RegistrationFailed
 from imslab.ims.scscf import Policy
 from imslab.ims.ue import State
-from imslab.kamailio import Kamailio, core
+from imslab.kamailio import Configuration, Kamailio, core
 from imslab.media import pitch
 
 pytestmark = pytest.mark.component("kamailio")
@@ -49,6 +51,8 @@ async def test_logins_over_every_transport_and_everything_around_them(lab: imsla
             ("s-cscf", "i-cscf"),
         }
         assert [event.message.name for event in login.cx].count("MAR") == 1
+        asks = {(lab.capture.names[e.source[0]], e.message.name) for e in login.cx if e.message.is_request}
+        assert asks == {("i-cscf", "UAR"), ("s-cscf", "MAR"), ("s-cscf", "SAR")}
     # ck and ik stop at the P-CSCF
     alice = next(host for host, name in lab.capture.names.items() if name == "alice")
     challenges = [
@@ -83,8 +87,6 @@ async def test_a_call_with_media_both_ways_and_a_message(lab: imslab.Lab) -> Non
 async def test_who_is_not_let_in(lab: imslab.Lab) -> None:
     impi = lab.alice.card.profile.impi
     assert lab.alice.profile is not None
-    from dataclasses import replace
-
     lab.core.hss.add(replace(lab.alice.profile, k=bytes(16)))
     with pytest.raises(MacFailure):
         await lab.alice.register()
@@ -121,8 +123,6 @@ class _Card:
         self._right = lab.alice.card.client.authenticate
 
     def __call__(self, rand: bytes, autn: bytes) -> object:
-        from dataclasses import replace
-
         answer = self._right(rand, autn)
         return replace(answer, res=bytes(len(answer.res)))
 
@@ -149,6 +149,23 @@ async def test_tshark_decodes_every_cx_message_of_ours(lab: imslab.Lab, tmp_path
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert shown.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "port"),
+    [(socket.SOCK_DGRAM, "port"), (socket.SOCK_STREAM, "port"), (socket.SOCK_STREAM, "websocket_port")],
+    ids=["UDP", "TCP", "WS"],
+)
+async def test_an_address_at_which_somebody_else_answers_is_not_taken(kind: int, port: str) -> None:
+    with socket.socket(socket.AF_INET, kind) as other:
+        other.bind(("127.0.7.21", 0))
+        if kind == socket.SOCK_STREAM:
+            other.listen()
+        where = Configuration(pcscf="127.0.7.21", icscf="127.0.7.25", scscf="127.0.7.31", hss="127.0.7.41")
+        taken = Kamailio(replace(where, trace=("127.0.7.1", 0), **{port: other.getsockname()[1]}))
+        with pytest.raises(NetworkError, match=r"127\.0\.7\.21.* is in use"):
+            await taken.start()
+        assert not taken._processes and not taken.cx.peers
 
 
 async def test_nothing_is_left_of_a_core_that_was_stopped(lab: imslab.Lab) -> None:
