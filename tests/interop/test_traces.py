@@ -20,7 +20,9 @@ def tshark(trace, *options):
 def test_tshark_and_we_see_the_same(trace):
     faults = "_ws.malformed || ip.checksum.status == 0 || _ws.expert.severity >= 6291456"  # warnings too
     # tshark has no keys for SRTCP: it warns that it cannot read it, or takes a part of it for what it is not.
-    assert tshark(trace, "-Y", f"({faults}) && !srtcp") == []
+    # Kamailio's SAR holds an AVP of a vendor that tshark does not know: that is Kamailio's.
+    known = "srtcp || (diameter.cmd.code == 301 && diameter.flags.request == 1 && diameter.avp.code == 494)"
+    assert tshark(trace, "-Y", f"({faults}) && !({known})") == []
     capture = open_capture(trace)
     assert capture.warnings == []
     assert len(tshark(trace)) == len(capture)
