@@ -102,6 +102,29 @@ async def test_a_network_with_another_key(lab):
         await lab.alice.register()
 
 
+async def test_a_lab_before_somebody_elses_hss():
+    from imslab.ims import Hss
+    from imslab.net.hss import HssServer
+
+    hss = Hss(random=imslab.lab.Seeded("somebody else"))
+    server = HssServer(hss, host="127.0.0.143", port=0)
+    await server.start()
+    try:
+        async with imslab.Lab(hss=f"aaa://127.0.0.143:{server.address.port}") as lab:
+            with pytest.raises(RegistrationFailed, match="403"):
+                await lab.alice.register()
+            hss.add(lab.alice.profile)  # provisioned there, and not by the lab
+            login = await lab.alice.register("AKAv2-MD5")
+            assert login.challenge.verified and lab.capture.names["127.0.0.143"] == "hss"
+            assert [event.message.name for event in login.cx].count("MAR") == 1
+            with pytest.raises(ImslabError, match="subscribers are provisioned there"):
+                await lab.alice.provision(domain="other.example")
+    finally:
+        server.close()
+    with pytest.raises(Malformed, match="Kamailio is given our own HSS"):
+        imslab.Lab(core="kamailio", hss="aaa://127.0.0.143")
+
+
 async def test_the_saved_trace_opens_as_a_lab(lab, tmp_path):
     await lab.alice.register("AKAv2-MD5")
     live = await lab.bob.register("AKAv1-MD5")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from imslab.cli import serving
+from imslab.errors import Malformed
 
 if TYPE_CHECKING:
     from imslab.uicc import Profile
@@ -30,12 +31,21 @@ def core(
         list[str] | None, typer.Option(help="A web origin whose pages may open a WebSocket.")
     ] = None,
     database: Annotated[str, typer.Option(help="SQLite file that keeps the subscribers' SQN.")] = ":memory:",
+    hss: Annotated[
+        str | None,
+        typer.Option(
+            help="Ask a foreign HSS over Diameter Cx (aaa://HOST:PORT): it knows the subscribers, and"
+            " --profile gives the domain alone."
+        ),
+    ] = None,
     trace: Annotated[Path | None, typer.Option(help="Write everything to this pcapng file.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Do not print what happens.")] = False,
 ) -> int:
     """Run P-CSCF, S-CSCF and HSS until Ctrl-C; prints where they listen and what happens."""
     from imslab.ims.scscf import ALGORITHMS, Policy
 
+    if hss is not None and database != ":memory:":
+        raise Malformed("--database is for our own HSS, --hss for a foreign one", expected="one of them")
     profiles = serving.subscribers(profile)
     policy = Policy(algorithms=tuple(algorithm or ALGORITHMS), qop=qop)
     settings = {
@@ -45,11 +55,12 @@ def core(
         "domain": profiles[0].domain,
         "policy": policy,
         "origins": tuple(origin or ()),
+        "hss": hss,
         "database": database,
         "on_event": None if quiet else serving.show,
     }
     with _runner() as runner:
-        return runner.run(_serve(settings, profiles, trace))
+        return runner.run(_serve(settings, profiles if hss is None else [], trace))
 
 
 def _runner() -> asyncio.Runner:

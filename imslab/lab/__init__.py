@@ -3,9 +3,10 @@
     lab = imslab.Lab()                                     # software cards, an embedded core
     lab = imslab.Lab(reader="auto")                        # alice's card is the one in the PC/SC reader
     lab = imslab.Lab(core="kamailio")                      # the same on a real IMS core
+    lab = imslab.Lab(hss="aaa://192.0.2.1:3868")           # our core asks somebody else's HSS
     lab = imslab.Lab(trace="data/traces/register-akav2.pcapng")   # nothing live: a recording
 
-The same cells run on all four. What happens is written into one trace with one clock, and
+The same cells run on all of them. What happens is written into one trace with one clock, and
 every picture is drawn from that trace: what you see is what Wireshark will see.
 """
 
@@ -51,6 +52,7 @@ class Lab:
     ``profile``  the profile of the card in the reader, if you know its keys (a programmable card)
     ``trace``    a capture to look at in place of anything live
     ``core``     "embedded", or "kamailio": a P-, I- and S-CSCF of Kamailio, with our HSS behind them
+    ``hss``      a foreign HSS, "aaa://HOST:PORT", which must know the subscribers; None: our own
     ``policy``   what the S-CSCF offers: ``imslab.ims.scscf.Policy``
     ``seed``     text: random octets are derived from it and are the same in each run (never for real keys)
     """
@@ -62,6 +64,7 @@ class Lab:
         profile: str | Path | Profile | None = None,
         trace: str | Path | None = None,
         core: str = "embedded",
+        hss: str | None = None,
         policy: Policy | None = None,
         seed: str | None = None,
     ) -> None:
@@ -75,7 +78,9 @@ class Lab:
         self.log: list[Event] = []
         self.clock = Clock()
         self._random = os.urandom if seed is None else Seeded(seed)
-        self._settings = core, policy
+        if hss is not None and core == "kamailio":
+            raise Malformed("Kamailio is given our own HSS", expected="hss with the embedded core")
+        self._settings, self._hss = (core, policy), hss
         self._network: HomeNetwork | None = None
         self._kept = b""
         self._cached: tuple[int, Capture] | None = None
@@ -178,7 +183,12 @@ class Lab:
         if self._network is None:
             kind, policy = self._settings
             network = HomeNetwork(
-                kind, policy=policy, clock=self.clock, random=self._random, on_event=self.log.append
+                kind,
+                policy=policy,
+                hss=self._hss,
+                clock=self.clock,
+                random=self._random,
+                on_event=self.log.append,
             )
             await network.start()
             self._network = network
@@ -193,7 +203,8 @@ class Lab:
     def _insert(self, network: "HomeNetwork", subscriber: Subscriber) -> None:
         """Let the HSS know a subscriber, and reset the card: that is how a trace begins."""
         assert subscriber.profile is not None
-        network.core.hss.add(subscriber.profile)
+        if network.knows_subscribers:
+            network.core.hss.add(subscriber.profile)
         atr, name = subscriber.card.reset(), subscriber.name
         network.tap.reset(network.hosts[name], network.hosts[f"{name}'s card"], atr)
 

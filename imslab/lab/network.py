@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from imslab.errors import ImslabError, Malformed, NetworkError
 from imslab.ims.scscf import Policy
+from imslab.net.remote_hss import address_of
 from imslab.net.tap import Clock, Tap
 from imslab.net.trace import TraceWriter
 
@@ -41,6 +42,7 @@ class HomeNetwork:
 
     ``kind``    "embedded" or "kamailio"
     ``policy``  what the embedded S-CSCF offers; Kamailio offers the first of its algorithms
+    ``hss``     a foreign HSS that the embedded S-CSCF asks, "aaa://HOST:PORT"; None: our own
     """
 
     def __init__(
@@ -48,12 +50,13 @@ class HomeNetwork:
         kind: str,
         *,
         policy: Policy | None,
+        hss: str | None = None,
         clock: Clock,
         random: "RandomSource",
         on_event: "Callable[[Event], None]",
     ) -> None:
         self.kind, self.clock, self.random = kind, clock, random
-        self._policy, self._on_event = policy, on_event
+        self._policy, self._on_event, self._hss = policy, on_event, hss
         self.hosts: dict[str, str] = {}
         self.web: WebOperator | None = None
         self._file = io.BytesIO()
@@ -65,6 +68,8 @@ class HomeNetwork:
         for block in range(_BLOCKS):
             last = {**_HOSTS, **_MORE_HOSTS.get(self.kind, {})}
             self.hosts = {name: f"127.0.{block}.{octet}" for name, octet in last.items()}
+            if self._hss is not None:
+                self.hosts["hss"] = address_of(self._hss).host
             self._file = io.BytesIO()
             writer = TraceWriter(self._file, comment=_PROVENANCE[self.kind])
             self.tap = Tap(writer, self.clock, hss=self.hosts["hss"])
@@ -83,6 +88,11 @@ class HomeNetwork:
             raise taken
         for name, host in self.hosts.items():
             self.tap.writer.name(host, name)
+
+    @property
+    def knows_subscribers(self) -> bool:
+        """Whether the HSS is ours, so that the lab tells it who its subscribers are."""
+        return self._hss is None
 
     @property
     def ue_tap(self) -> Tap | None:
@@ -142,7 +152,8 @@ class HomeNetwork:
         if self.kind == EMBEDDED:
             from imslab.net.core import Core
 
-            return Core(host=host["p-cscf"], scscf=host["s-cscf"], policy=self._policy, **common)
+            common |= {"policy": self._policy, "hss": self._hss}
+            return Core(host=host["p-cscf"], scscf=host["s-cscf"], **common)
         from imslab.kamailio import Configuration, Kamailio
 
         where = Configuration(

@@ -1,20 +1,25 @@
 """The embedded core: P-CSCF, S-CSCF and HSS in one process, on one address.
 
 The P-CSCF listens on UDP, TCP and WebSocket. The hop to the S-CSCF and the questions to the HSS
-stay in memory, and are written into the trace as if they had crossed a wire.
+stay in memory, and are written into the trace as if they had crossed a wire. A foreign HSS can take the
+place of our own: then the S-CSCF asks over Diameter Cx.
 """
 
 import ssl
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from imslab.errors import ImslabError
 from imslab.ims import Address, Hss, Pcscf, Scscf
 from imslab.ims import cx as cx_values
 from imslab.ims.node import Event, RandomSource
+from imslab.ims.procedure import Later
 from imslab.ims.scscf import Policy
 from imslab.ims.webrtc_access import EnhancedPcscf, Vouch, WebScscf
+from imslab.net import cx, diameter
 from imslab.net.drive import Driver
 from imslab.net.randomness import Randomness
+from imslab.net.remote_hss import RemoteHss, address_of
 from imslab.net.stream import StreamWire, TcpConnection
 from imslab.net.tap import Clock, Tap
 from imslab.net.udp import UdpWire
@@ -29,7 +34,8 @@ class Core:
     """A home network that fits into a cell.
 
     ``host``      where the P-CSCF listens; ``port`` 0 takes any free one
-    ``scscf``, ``hss``  addresses that the S-CSCF and the HSS have in the trace; nothing listens there
+    ``scscf``     address that the S-CSCF has in the trace; nothing listens there
+    ``hss``       a foreign HSS, "aaa://HOST:PORT": subscribers are provisioned there; None: our own
     ``policy``    what the S-CSCF offers and allows
     ``database``  an SQLite file for the subscribers, or ":memory:"
     ``origins``   web origins that may open a WebSocket
@@ -47,6 +53,7 @@ class Core:
         scscf: str = "127.0.0.31",
         domain: str = DOMAIN,
         policy: Policy | None = None,
+        hss: str | None = None,
         database: str = ":memory:",
         origins: tuple[str, ...] = (),
         random: RandomSource | None = None,
@@ -63,14 +70,19 @@ class Core:
         self._scscf_address = Address(scscf, SIP_PORT)
         self._policy, self._origins, self._random = policy, origins, random or Randomness()
         self._on_event, self._tls, self._vouch = on_event, tls, vouch
-        self.hss = Hss(database, random=self._random)
+        self._hss_address = None if hss is None else address_of(hss)
+        self._hss = Hss(database, random=self._random) if hss is None else None
+        self._remote: RemoteHss | None = None
         self.addresses: dict[str, Address] = {}
         self._driver: Driver | None = None
         self.pcscf: Pcscf | None = None
         self.scscf: Scscf | None = None
 
     async def start(self) -> None:
-        """Open the sockets and go to work; NetworkError, and nothing left open, when one is taken."""
+        """Open the sockets and go to work.
+
+        Raises NetworkError, with nothing left open, when an address is taken or no foreign HSS answers.
+        """
         driver = Driver(self.clock, self.tap, on_event=self._on_event)
         port, websocket_port = self._ports
         tcp, websocket = StreamWire(driver, TcpConnection), StreamWire(driver, WebSocketConnection)
@@ -90,6 +102,20 @@ class Core:
         tcp.serve(pcscf, "TCP")
         websocket.serve(pcscf, "WS")
         self._driver, self.pcscf, self.scscf = driver, pcscf, scscf
+        if self._hss_address is not None:
+            self._remote = self._foreign(self._hss_address, driver, scscf)
+            try:
+                await self._remote.start()
+            except BaseException:
+                self.close()
+                raise
+
+    @property
+    def hss(self) -> Hss:
+        """Our own HSS; ImslabError when there is a foreign one in its place."""
+        if self._hss is None:
+            raise ImslabError(f"the HSS is at {self._hss_address}: subscribers are provisioned there")
+        return self._hss
 
     def add(self, profiles: Iterable[Profile]) -> None:
         """Make these cards' owners subscribers."""
@@ -101,7 +127,27 @@ class Core:
         if self._driver is not None:
             self._driver.close()
             self._driver = None
-        self.hss.close()
+        if self._remote is not None:
+            self._remote.close()
+            self._remote = None
+        if self._hss is not None:
+            self._hss.close()
+
+    def _foreign(self, address: Address, driver: Driver, scscf: Scscf) -> RemoteHss:
+        host = self._scscf_address.host
+        node = diameter.Node(f"scscf.{self.domain}", self.domain, host, cx.APPLICATION)
+        return RemoteHss(
+            address,
+            node,
+            random=self._random,
+            pushed=scscf.pushed,
+            after=lambda: driver.step(scscf),
+            # On this machine the S-CSCF has an address of its own, and a ladder a column for it.
+            host=host if address.host.startswith("127.") else None,
+            clock=self.clock,
+            tap=self.tap,
+            on_event=self._on_event,
+        )
 
     def _nodes(self, address: Address) -> tuple[Pcscf, Scscf]:
         common: dict[str, Any] = {"random": self._random}
@@ -113,7 +159,9 @@ class Core:
         pcscf = EnhancedPcscf(*towards, origins=self._origins, vouch=self._vouch, **common)
         return pcscf, WebScscf(*serving, policy=self._policy, **common)
 
-    def _ask(self, request: cx_values.Request, now: float) -> cx_values.Answer:
+    def _ask(self, request: cx_values.Request, now: float) -> cx_values.Answer | Later:
+        if self._remote is not None:
+            return self._remote.ask(request, now)
         asked = self.clock() if self.tap is not None else 0.0
         answer = self.hss.ask(request, now)
         if self.tap is not None:

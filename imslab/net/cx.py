@@ -5,9 +5,7 @@ asks of itself, RTR 304 and PPR 305; vendor 10415, application 16777216. The AVP
 S-CSCF asks for.
 """
 
-import html
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from imslab.aka import AuthenticationVector, digest
@@ -22,6 +20,7 @@ from imslab.ims.cx import (
     LocationInfoRequest,
     MultimediaAuthAnswer,
     MultimediaAuthRequest,
+    Push,
     Request,
     Result,
     ServerAssignmentAnswer,
@@ -29,7 +28,16 @@ from imslab.ims.cx import (
     UserAuthorizationAnswer,
     UserAuthorizationRequest,
 )
+from imslab.net import cx_avps as avp
 from imslab.net import diameter
+from imslab.net.cx_avps import APPLICATION, LIR, MAR, PPR, RTR, SAR, UAR, experimental, opening, result_of
+from imslab.net.cx_push import (
+    encode_profile,
+    encode_push_answer,
+    encode_termination,
+    read_profile,
+    read_termination,
+)
 from imslab.net.diameter import PORT, Avps, Framer, Header, Pair, present
 
 __all__ = [
@@ -43,25 +51,15 @@ __all__ = [
     "encode",
     "encode_answer",
     "encode_profile",
+    "encode_push_answer",
     "encode_request",
     "encode_termination",
 ]
 
-UAR, SAR, LIR, MAR, RTR, PPR = 300, 301, 302, 303, 304, 305  # the answer has the code of its request
 NAMES = {UAR: "UA", SAR: "SA", LIR: "LI", MAR: "MA", RTR: "RT", PPR: "PP", 257: "CE", 280: "DW", 282: "DP"}
-APPLICATION = 16_777_216
-_IDENTITY = re.compile(r"<Identity>([^<>]{1,1000})</Identity>")
 
-# AVP codes of TS 29.229, table 6.3.1
-_VISITED, _IMPU, _SERVER, _USER_DATA, _ITEM_COUNT = 600, 601, 602, 606, 607
-_SCHEME, _CHALLENGE, _AUTHORIZATION, _ITEM, _ITEM_NUMBER = 608, 609, 610, 612, 613
-_DIGEST, _REALM_AVP, _QOP, _ALGORITHM, _HA1 = 635, 104, 110, 111, 121  # SIP Digest: RFC 4590's within 635
-_ASSIGNMENT, _REASON, _REASON_CODE, _REASON_INFO, _HAS_DATA, _CK, _IK = 614, 615, 616, 617, 624, 625, 626
-
-# These stand in an Experimental-Result, with the vendor (TS 29.229, 6.2); the others in a Result-Code.
-_OF_3GPP = {Result.USER_UNKNOWN, Result.IDENTITIES_DONT_MATCH, Result.AUTH_SCHEME_NOT_SUPPORTED}
 _FIRST_REGISTRATION, _SUBSEQUENT_REGISTRATION = 2001, 2002  # the two successes of a UAA (6.2.1)
-_NOT_REGISTERED = 5003  # in an Experimental-Result, of a LIA (6.2.2.3)
+_UNREGISTERED_SERVICE, _NOT_REGISTERED = 2003, 5003  # of a LIA: the user is known, but not here (6.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +82,8 @@ class CxMessage:
     ``command``     the command code;  ``identifier``: Hop-by-Hop, the same in request and answer, as
                     ``end_to_end`` is
     ``result``      Result-Code or Experimental-Result-Code; None in a request
-    ``value``       the question or answer of `imslab.ims.cx`; None for a command that is not Cx, or not whole
+    ``value``       the question, the answer or the push of `imslab.ims.cx`; None for a command that is no
+                    Cx, or not whole
     """
 
     command: int
@@ -96,7 +95,7 @@ class CxMessage:
     impi: str
     impu: str
     result: int | None
-    value: Request | Answer | None = field(repr=False)
+    value: Request | Answer | Push | None = field(repr=False)
 
     @property
     def name(self) -> str:
@@ -121,20 +120,20 @@ def encode_request(request: Request, peers: Peers, *, session: str, identifier: 
     A UAR without a private identity names the one that follows from the public one (TS 29.228, 6.1.1).
     """
     if isinstance(request, LocationInfoRequest):
-        asked = [(diameter.DESTINATION_REALM, peers.realm.encode()), (_IMPU, request.impu)]
-        return _request(LIR, identifier, [*_opening(session, peers.scscf, peers.realm), *asked])
+        asked = [(diameter.DESTINATION_REALM, peers.realm.encode()), (avp.IMPU, request.impu)]
+        return avp.request(LIR, identifier, [*opening(session, peers.scscf, peers.realm), *asked])
     impi = request.impi or request.impu.partition(":")[2]
-    avps = [*_opening(session, peers.scscf, peers.realm), (diameter.DESTINATION_REALM, peers.realm.encode())]
-    avps += present([(diameter.USER_NAME, impi), (_IMPU, request.impu)])
+    avps = [*opening(session, peers.scscf, peers.realm), (diameter.DESTINATION_REALM, peers.realm.encode())]
+    avps += present([(diameter.USER_NAME, impi), (avp.IMPU, request.impu)])
     if isinstance(request, UserAuthorizationRequest):
-        return _request(UAR, identifier, [*avps, (_VISITED, request.visited_network.encode())])
-    avps += present([(_SERVER, request.server)])  # a BSF has neither a public identity nor a SIP name
+        return avp.request(UAR, identifier, [*avps, (avp.VISITED, request.visited_network.encode())])
+    avps += present([(avp.SERVER, request.server)])  # a BSF has neither a public identity nor a SIP name
     if isinstance(request, MultimediaAuthRequest):
-        item = [(_SCHEME, request.scheme)]
-        extra = [(_AUTHORIZATION, request.authorization)] if request.authorization else []
-        return _request(MAR, identifier, [*avps, (_ITEM_COUNT, 1), (_ITEM, [*item, *extra])])
-    assignment = [(_ASSIGNMENT, int(request.assignment)), (_HAS_DATA, 0)]
-    return _request(SAR, identifier, [*avps, *assignment])
+        item = [(avp.SCHEME, request.scheme)]
+        extra = [(avp.AUTHORIZATION, request.authorization)] if request.authorization else []
+        return avp.request(MAR, identifier, [*avps, (avp.ITEM_COUNT, 1), (avp.ITEM, [*item, *extra])])
+    assignment = [(avp.ASSIGNMENT, int(request.assignment)), (avp.HAS_DATA, 0)]
+    return avp.request(SAR, identifier, [*avps, *assignment])
 
 
 def encode_answer(
@@ -157,40 +156,26 @@ def encode_answer(
 
 def _answered(answer: Answer, request: Request, peers: Peers, session: str) -> tuple[int, list[Pair]]:
     """Return the command code and the AVPs of an answer."""
-    avps = _opening(session, peers.hss, peers.realm)
+    avps = opening(session, peers.hss, peers.realm)
     if isinstance(request, LocationInfoRequest):
         return LIR, [*avps, *_location(answer)]
     if isinstance(answer, UserAuthorizationAnswer):
-        success = _SUBSEQUENT_REGISTRATION if answer.server else _FIRST_REGISTRATION
-        code = success if answer.result is Result.SUCCESS else int(answer.result)
-        named = [(diameter.USER_NAME, answer.impi), (_SERVER, answer.server)]
-        of_3gpp = answer.result is Result.SUCCESS or answer.result in _OF_3GPP
-        return UAR, [*avps, _result(code, of_3gpp), *present(named)]
-    avps.append(_result(int(answer.result), answer.result in _OF_3GPP))
+        code = _SUBSEQUENT_REGISTRATION if answer.server else _FIRST_REGISTRATION
+        named = [(diameter.USER_NAME, answer.impi), (avp.SERVER, answer.server)]
+        result = experimental(code) if answer.result is Result.SUCCESS else result_of(answer.result)
+        return UAR, [*avps, result, *present(named)]
+    avps.append(result_of(answer.result))
     avps.append((diameter.USER_NAME, request.impi or ""))
     if isinstance(answer, MultimediaAuthAnswer):
         asked = request.scheme if isinstance(request, MultimediaAuthRequest) else SCHEME
         scheme = SCHEME if asked == HSS_SELECTED else asked
         if answer.ha1:
             password = _password(answer.ha1, peers.realm)
-            return MAR, [*avps, *present([(_IMPU, request.impu)]), *password]
-        return MAR, [*avps, *present([(_IMPU, request.impu)]), *_vector(answer.vector, scheme)]
+            return MAR, [*avps, *present([(avp.IMPU, request.impu)]), *password]
+        return MAR, [*avps, *present([(avp.IMPU, request.impu)]), *_vector(answer.vector, scheme)]
     assert isinstance(answer, ServerAssignmentAnswer)
-    data = [(_USER_DATA, _subscription(request.impi or "", answer.impus))] if answer.impus else []
+    data = [(avp.USER_DATA, avp.subscription(request.impi or "", answer.impus))] if answer.impus else []
     return SAR, [*avps, *data]
-
-
-def encode_termination(impi: str, impus: Iterable[str], peers: Peers, *, identifier: int) -> bytes:
-    """Return an RTR: the S-CSCF shall let this user go (TS 29.228, 6.1.3); no ``impus`` means all."""
-    reason = [(_REASON_CODE, 0), (_REASON_INFO, "taken out by the operator")]  # PERMANENT_TERMINATION
-    pairs = [*_pushed(impi, peers, identifier), *((_IMPU, impu) for impu in impus), (_REASON, reason)]
-    return _request(RTR, identifier, pairs)
-
-
-def encode_profile(impi: str, impus: Iterable[str], peers: Peers, *, identifier: int) -> bytes:
-    """Return a PPR: what the subscription says now (TS 29.228, 6.6)."""
-    pairs = [*_pushed(impi, peers, identifier), (_USER_DATA, _subscription(impi, impus))]
-    return _request(PPR, identifier, pairs)
 
 
 def decode(octets: bytes) -> CxMessage:
@@ -207,13 +192,13 @@ def decode(octets: bytes) -> CxMessage:
         avps.text(diameter.SESSION),
         avps.text(diameter.ORIGIN_HOST),
         avps.text(diameter.USER_NAME),
-        avps.text(_IMPU),
+        avps.text(avp.IMPU),
         None if is_request else result,
         _value(command, is_request, avps, result) if header.application == APPLICATION else None,
     )
 
 
-def _value(command: int, is_request: bool, avps: Avps, result: int | None) -> Request | Answer | None:
+def _value(command: int, is_request: bool, avps: Avps, result: int | None) -> Request | Answer | Push | None:
     reader = _READERS.get((command, is_request))
     try:
         return reader(avps, result) if reader else None
@@ -223,33 +208,33 @@ def _value(command: int, is_request: bool, avps: Avps, result: int | None) -> Re
 
 def _read_uar(avps: Avps, _: int | None) -> Request:
     return UserAuthorizationRequest(
-        avps.text(_IMPU), avps.text(diameter.USER_NAME) or None, avps.text(_VISITED)
+        avps.text(avp.IMPU), avps.text(diameter.USER_NAME) or None, avps.text(avp.VISITED)
     )
 
 
 def _read_mar(avps: Avps, _: int | None) -> Request:
-    item = avps.group(_ITEM)
-    names = avps.text(_IMPU), avps.text(diameter.USER_NAME), avps.text(_SERVER)
-    return MultimediaAuthRequest(*names, item.octets(_AUTHORIZATION), item.text(_SCHEME) or SCHEME)
+    item = avps.group(avp.ITEM)
+    names = avps.text(avp.IMPU), avps.text(diameter.USER_NAME), avps.text(avp.SERVER)
+    return MultimediaAuthRequest(*names, item.octets(avp.AUTHORIZATION), item.text(avp.SCHEME) or SCHEME)
 
 
 def _read_sar(avps: Avps, _: int | None) -> Request | None:
     try:
-        assignment = Assignment(avps.number(_ASSIGNMENT))
+        assignment = Assignment(avps.number(avp.ASSIGNMENT))
     except ValueError:
         return None
     return ServerAssignmentRequest(
-        avps.text(_IMPU), avps.text(diameter.USER_NAME), avps.text(_SERVER), assignment
+        avps.text(avp.IMPU), avps.text(diameter.USER_NAME), avps.text(avp.SERVER), assignment
     )
 
 
 def _read_lir(avps: Avps, _: int | None) -> Request:
-    return LocationInfoRequest(avps.text(_IMPU))
+    return LocationInfoRequest(avps.text(avp.IMPU))
 
 
 def _read_lia(avps: Avps, code: int | None) -> Answer | None:
-    result = _known(Result.SUCCESS if code == _NOT_REGISTERED else code)
-    return None if result is None else LocationInfoAnswer(result, avps.text(_SERVER))
+    result = _known(Result.SUCCESS if code in (_UNREGISTERED_SERVICE, _NOT_REGISTERED) else code)
+    return None if result is None else LocationInfoAnswer(result, avps.text(avp.SERVER))
 
 
 def _read_uaa(avps: Avps, code: int | None) -> Answer | None:
@@ -257,15 +242,15 @@ def _read_uaa(avps: Avps, code: int | None) -> Answer | None:
     return (
         None
         if result is None
-        else UserAuthorizationAnswer(result, avps.text(diameter.USER_NAME), avps.text(_SERVER))
+        else UserAuthorizationAnswer(result, avps.text(diameter.USER_NAME), avps.text(avp.SERVER))
     )
 
 
 def _read_maa(avps: Avps, code: int | None) -> Answer | None:
-    result, item = _known(code), avps.group(_ITEM)
+    result, item = _known(code), avps.group(avp.ITEM)
     if result is None:
         return None
-    challenge, ha1 = item.octets(_CHALLENGE), item.group(_DIGEST).text(_HA1)
+    challenge, ha1 = item.octets(avp.CHALLENGE), item.group(avp.DIGEST).text(avp.HA1)
     if ha1:
         return MultimediaAuthAnswer(result, ha1=ha1)
     if result is not Result.SUCCESS or not challenge:
@@ -274,7 +259,7 @@ def _read_maa(avps: Avps, code: int | None) -> Answer | None:
         raise Malformed(
             f"SIP-Authenticate holds {len(challenge)} octets", expected="RAND and AUTN, 32 octets"
         )
-    keys = item.octets(_AUTHORIZATION), item.octets(_CK), item.octets(_IK)
+    keys = item.octets(avp.AUTHORIZATION), item.octets(avp.CK), item.octets(avp.IK)
     return MultimediaAuthAnswer(result, AuthenticationVector(challenge[:16], challenge[16:], *keys))
 
 
@@ -282,11 +267,11 @@ def _read_saa(avps: Avps, code: int | None) -> Answer | None:
     result = _known(code)
     if result is None:
         return None
-    impus = _IDENTITY.findall(avps.text(_USER_DATA))
-    return ServerAssignmentAnswer(result, tuple(html.unescape(impu) for impu in impus))
+    impus = avp.identities(avps.text(avp.USER_DATA))
+    return ServerAssignmentAnswer(result, impus)
 
 
-_READERS: Mapping[tuple[int, bool], Callable[[Avps, int | None], Request | Answer | None]] = {
+_READERS: Mapping[tuple[int, bool], Callable[[Avps, int | None], Request | Answer | Push | None]] = {
     (UAR, True): _read_uar,
     (UAR, False): _read_uaa,
     (MAR, True): _read_mar,
@@ -295,6 +280,8 @@ _READERS: Mapping[tuple[int, bool], Callable[[Avps, int | None], Request | Answe
     (LIR, False): _read_lia,
     (SAR, True): _read_sar,
     (SAR, False): _read_saa,
+    (RTR, True): read_termination,
+    (PPR, True): read_profile,
 }
 
 
@@ -302,32 +289,12 @@ def _known(code: int | None) -> Result | None:
     return next((result for result in Result if result == code), None)
 
 
-def _opening(session: str, origin: str, realm: str) -> list[Pair]:
-    application = [(diameter.VENDOR, diameter.VENDOR_3GPP), (diameter.AUTH_APPLICATION, APPLICATION)]
-    return [
-        (diameter.SESSION, session),
-        (diameter.VENDOR_APPLICATION, application),
-        (diameter.SESSION_STATE, 1),  # NO_STATE_MAINTAINED (RFC 6733, 8.11; TS 29.229, 5.1)
-        (diameter.ORIGIN_HOST, origin.encode()),
-        (diameter.ORIGIN_REALM, realm.encode()),
-    ]
-
-
-def _result(code: int, of_3gpp: bool) -> Pair:
-    if of_3gpp:
-        return diameter.EXPERIMENTAL, [
-            (diameter.VENDOR, diameter.VENDOR_3GPP),
-            (diameter.EXPERIMENTAL_CODE, code),
-        ]
-    return diameter.RESULT, code
-
-
 def _location(answer: Answer) -> list[Pair]:
     assert isinstance(answer, LocationInfoAnswer)
     if answer.result is Result.SUCCESS and not answer.server:
-        return [_result(_NOT_REGISTERED, True)]
-    named = present([(_SERVER, answer.server)])
-    return [_result(int(answer.result), answer.result in _OF_3GPP), *named]
+        return [experimental(_NOT_REGISTERED)]
+    named = present([(avp.SERVER, answer.server)])
+    return [result_of(answer.result), *named]
 
 
 def _vector(vector: AuthenticationVector | None, scheme: str) -> list[Pair]:
@@ -339,21 +306,21 @@ def _vector(vector: AuthenticationVector | None, scheme: str) -> list[Pair]:
     if vector is None:
         return []
     item = [
-        (_ITEM_NUMBER, 1),
-        (_SCHEME, scheme),
-        (_CHALLENGE, vector.rand + vector.autn),
-        (_AUTHORIZATION, _expected(vector, scheme)),
-        (_CK, vector.ck),
-        (_IK, vector.ik),
+        (avp.ITEM_NUMBER, 1),
+        (avp.SCHEME, scheme),
+        (avp.CHALLENGE, vector.rand + vector.autn),
+        (avp.AUTHORIZATION, _expected(vector, scheme)),
+        (avp.CK, vector.ck),
+        (avp.IK, vector.ik),
     ]
-    return [(_ITEM_COUNT, 1), (_ITEM, item)]
+    return [(avp.ITEM_COUNT, 1), (avp.ITEM, item)]
 
 
 def _password(ha1: str, realm: str) -> list[Pair]:
     """Return the AVPs of SIP Digest (TS 29.229, 6.3.36)."""
-    known = [(_REALM_AVP, realm), (_ALGORITHM, "MD5"), (_QOP, "auth"), (_HA1, ha1)]
-    item = [(_ITEM_NUMBER, 1), (_SCHEME, PASSWORD_SCHEME), (_DIGEST, known)]
-    return [(_ITEM_COUNT, 1), (_ITEM, item)]
+    known = [(avp.REALM, realm), (avp.ALGORITHM, "MD5"), (avp.QOP, "auth"), (avp.HA1, ha1)]
+    item = [(avp.ITEM_NUMBER, 1), (avp.SCHEME, PASSWORD_SCHEME), (avp.DIGEST, known)]
+    return [(avp.ITEM_COUNT, 1), (avp.ITEM, item)]
 
 
 def _expected(vector: AuthenticationVector, scheme: str) -> bytes:
@@ -361,31 +328,3 @@ def _expected(vector: AuthenticationVector, scheme: str) -> bytes:
     if digest.aka_version(algorithm) != 2:
         return vector.xres
     return digest.password(algorithm, vector.xres, vector.ck, vector.ik)
-
-
-def _subscription(impi: str, impus: Iterable[str]) -> bytes:
-    """Return the user profile (TS 29.228, annex B and D): the identities, without filter criteria."""
-    identities = "".join(
-        f"<PublicIdentity><Identity>{html.escape(impu)}</Identity></PublicIdentity>" for impu in impus
-    )
-    text = (
-        '<?xml version="1.0" encoding="UTF-8"?><IMSSubscription>'
-        f"<PrivateID>{html.escape(impi)}</PrivateID><ServiceProfile>{identities}</ServiceProfile>"
-        "</IMSSubscription>"
-    )
-    return text.encode()
-
-
-def _pushed(impi: str, peers: Peers, identifier: int) -> list[Pair]:
-    """Return the AVPs that open what an HSS says by itself."""
-    to = [
-        (diameter.DESTINATION_HOST, peers.scscf.encode()),
-        (diameter.DESTINATION_REALM, peers.realm.encode()),
-    ]
-    session = f"{peers.hss};0;{identifier}"
-    return [*_opening(session, peers.hss, peers.realm), *to, (diameter.USER_NAME, impi)]
-
-
-def _request(command: int, identifier: int, pairs: Iterable[Pair]) -> bytes:
-    flags = diameter.REQUEST | diameter.PROXIABLE
-    return diameter.message(Header(command, flags, APPLICATION, identifier, identifier), pairs)

@@ -83,6 +83,10 @@ class Avps:
         """Return a UTF8String or DiameterIdentity."""
         return self.octets(code).decode("utf-8", "replace")
 
+    def texts(self, code: int) -> list[str]:
+        """Return the values of all AVPs ``code``."""
+        return [bytes(avp.payload).decode("utf-8", "replace") for avp in self._avps.get(code, [])]
+
     def number(self, code: int) -> int:
         """Return an Unsigned32 or Enumerated; 0 when it has not 4 octets."""
         octets = self.octets(code)

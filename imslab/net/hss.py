@@ -208,14 +208,14 @@ class _Peer(asyncio.Protocol):
             waiting = self._waiting.get(said.identifier)
             if waiting is not None and not waiting.done():
                 waiting.set_result(said.result or 0)
-        elif said.value is not None and self.identity:
+        elif isinstance(said.value, values.Request) and self.identity:
             self._serve(said, said.value)
         else:
             self._base(octets, said)
 
-    def _serve(self, said: cx.CxMessage, question: values.Request | values.Answer) -> None:
+    def _serve(self, said: cx.CxMessage, asked: values.Request) -> None:
         """Answer a question about a subscriber."""
-        server, asked = self._server, cast(values.Request, question)
+        server = self._server
         if name := getattr(asked, "server", ""):
             self.servers.add(name)
         answer = server.hss.ask(asked, server.clock())

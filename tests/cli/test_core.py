@@ -13,7 +13,9 @@ import pytest
 from imslab import cli
 from imslab.capture import open_capture
 from imslab.data import profile_path
-from imslab.ims import Address
+from imslab.ims import Address, Hss
+from imslab.lab import Seeded
+from imslab.net.hss import HssServer
 from imslab.net.terminal import Terminal
 from imslab.uicc import Card, IsimClient, Profile
 
@@ -67,6 +69,31 @@ async def test_a_login_at_a_core_in_another_process(tmp_path):
     assert capture.warnings == []
 
 
+async def test_a_core_that_asks_a_foreign_hss():
+    alice = Profile.load(profile_path("alice"))
+    hss = Hss(random=Seeded("a foreign HSS"))
+    hss.add(alice)
+    server = HssServer(hss, host="127.0.9.41", port=0)
+    await server.start()
+    process = start("--hss", f"aaa://127.0.9.41:{server.address.port}")
+    try:
+        lines = []
+        while not (lines and lines[-1].startswith("Ctrl-C")):
+            lines.append(await asyncio.to_thread(process.stdout.readline))
+        assert not any(line.startswith("subscriber") for line in lines)
+        port = re.search(r"listens on [\d.]+:(\d+) \(UDP\)", "".join(lines))[1]
+        client = IsimClient(Card(alice))
+        ue = Terminal(client.read_profile(), client, Address(HOST, int(port)), host="127.0.9.11")
+        assert (await ue.register()).proven
+        ue.close()
+        assert server.answered == 4
+    finally:
+        process.send_signal(signal.SIGINT)
+        _, err = await asyncio.to_thread(process.communicate, timeout=10)
+        server.close()
+    assert process.returncode == 0 and err == ""
+
+
 def test_an_address_in_use(refused):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind((HOST, 0))
@@ -86,6 +113,9 @@ def test_an_address_in_use(refused):
         (("--trace", "/absent/trace.pcapng"), "cannot be written"),
         (("--database", "/absent/hss.db"), "not usable as subscriber database"),
         (("--host", "192.0.2.1"), "no address of this machine"),
+        (("--hss", "sctp://hss"), "is no HSS's address; expected aaa://HOST:PORT"),
+        (("--hss", "aaa://127.0.9.41:9"), "no HSS at 127.0.9.41:9"),
+        (("--hss", "127.0.9.41", "--database", "hss.db"), "--hss for a foreign one"),
         (("--port", "70000"), "--port"),
     ],
 )

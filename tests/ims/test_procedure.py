@@ -1,6 +1,6 @@
 """A procedure runs on with the answer, whether that is there at once or comes later."""
 
-from collections.abc import Generator
+from typing import Any
 
 import pytest
 
@@ -39,9 +39,9 @@ class Hss:
         return self.later[-1]
 
 
-def ended(procedure: Generator, hss: Hss) -> tuple[list[object], list[object]]:
-    done: list[object] = []
-    failed: list[object] = []
+def ended(procedure: Procedure[Any], hss: Hss) -> tuple[list[Any], list[Any]]:
+    done: list[Any] = []
+    failed: list[Any] = []
     run(procedure, hss, 1.0, lambda *end: done.append(end), lambda *end: failed.append(end))
     for number, later in enumerate(hss.later):
         assert (done, failed) == ([], [])
@@ -78,7 +78,7 @@ def test_an_answer_for_which_nobody_waits_yet_is_no_fault() -> None:
 
 
 def test_a_failure_has_the_shape_of_its_answer() -> None:
-    requests = [
+    requests: list[cx.Request] = [
         cx.UserAuthorizationRequest("sip:a@b", None, "v"),
         cx.MultimediaAuthRequest("sip:a@b", "a@b", "sip:s"),
         cx.ServerAssignmentRequest("sip:a@b", "a@b", "sip:s", cx.Assignment.REGISTRATION),

@@ -149,6 +149,11 @@ async def test_an_unknown_command_is_answered(peer: Peer) -> None:
     assert cx.decode(await peer.say(diameter.message(header, []))).result == diameter.UNSUPPORTED_COMMAND
 
 
+async def test_what_only_an_hss_says_is_no_question_to_one(peer: Peer, server: HssServer) -> None:
+    answer = cx.decode(await peer.say(cx.encode_termination(ALICE.impi, (), PEERS, identifier=8)))
+    assert answer.result == diameter.UNSUPPORTED_COMMAND and server.answered == 0
+
+
 @pytest.mark.parametrize(
     "octets", [b"GET / HTTP/1.1\r\n\r\n", bytes(40), b"\x01\x00\x00\x18" + bytes(16) + b"\xff" * 4]
 )
