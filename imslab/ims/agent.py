@@ -13,6 +13,7 @@ from imslab.ims.indications import Indication
 from imslab.ims.node import Address, Node, RandomSource, Send
 from imslab.ims.requests import Identity, Requests
 from imslab.ims.responder import CardAnswer, CardRequest
+from imslab.ims.security_client import SecurityClient
 from imslab.ims.timers import Timers
 from imslab.ims.transactions import Client, Transactions
 from imslab.sip import Message
@@ -27,6 +28,8 @@ class UserAgent(Node):
     ``address``    where it sends from and is reached
     ``proxy``      the P-CSCF: nobody else is asked, and nobody else is believed
     ``algorithm``  the only digest algorithm to accept; None takes the strongest that is offered
+    ``ipsec``      transforms to offer; without any, nothing protects the access
+    ``carrier``    port of the P-CSCF for ESP in UDP; 0: ESP stands in IP itself
     """
 
     name = "UE"
@@ -40,16 +43,25 @@ class UserAgent(Node):
         random: RandomSource,
         algorithm: str | None = None,
         timing: Timing = DEFAULT_TIMING,
+        ipsec: tuple[str, ...] = (),
+        carrier: int = 0,
     ) -> None:
         super().__init__(address, random)
-        self.identity, self.proxy, self.algorithm = identity, proxy, algorithm
-        self.requests = Requests(identity, address, proxy, random)
+        self.identity, self.algorithm = identity, algorithm
+        self.security = SecurityClient(address, proxy, ipsec, random=random, carrier=carrier)
+        self.database = self.security.database if ipsec else None
+        self.requests = Requests(identity, address, self.security, random)
         self.service_routes: tuple[str, ...] = ()
         self.timers = Timers()
         self.transactions = Transactions(self._send, self.token, self.timers, timing)
         self._card_requests: deque[tuple[CardRequest, CardAnswered]] = deque()
         self._card_asked: deque[CardAnswered] = deque()
         self._indications: list[Indication] = []
+
+    @property
+    def proxy(self) -> Address:
+        """The P-CSCF, as it is spoken to now."""
+        return self.security.proxy
 
     # -- the card ---------------------------------------------------------------------------
 
@@ -112,9 +124,11 @@ class UserAgent(Node):
     # -- time -------------------------------------------------------------------------------
 
     def timer(self) -> float | None:
-        """Return when the next retransmission, time-out or refresh is due."""
-        return self.timers.next()
+        """Return when the next retransmission, time-out or refresh is due, or an association ends."""
+        times = (self.timers.next(), self.security.database.next_end())
+        return min((at for at in times if at is not None), default=None)
 
     def handle_timer(self, now: float) -> None:
         """Retransmit, give up, or renew, as is due at ``now``."""
         self.timers.fire(now)
+        self.security.database.expire(now)

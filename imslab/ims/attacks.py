@@ -31,6 +31,8 @@ def rewrite(
     fits = _fits(to, status, where)
 
     def intercept(send: Send) -> Iterable[Send]:
+        if send.destination.is_protected:
+            return [send]  # he sees an ESP packet, and no message
         message = Message.parse(send.octets)
         return [send._replace(octets=bytes(change(message))) if fits(send, message) else send]
 
@@ -45,7 +47,7 @@ def lose(
 
     def intercept(send: Send) -> Iterable[Send]:
         nonlocal left
-        if left <= 0 or not fits(send, Message.parse(send.octets)):
+        if left <= 0 or send.destination.is_protected or not fits(send, Message.parse(send.octets)):
             return [send]
         left -= 1
         return []

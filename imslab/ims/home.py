@@ -4,13 +4,17 @@ What a notebook needs to drop, replay or forge a message of a login or a call: n
 same octets in each run when ``random`` is seeded.
 """
 
+from collections.abc import Iterable
+
 from imslab.ims.call import Times
 from imslab.ims.hss import Hss
 from imslab.ims.network import Card, Network
-from imslab.ims.node import Address, RandomSource
+from imslab.ims.node import Address, RandomSource, Send
 from imslab.ims.pcscf import Pcscf
 from imslab.ims.scscf import Policy, Scscf
 from imslab.ims.ue import EXPIRES, Registered, State, Ue
+from imslab.ipsec import TRANSFORMS
+from imslab.ipsec.offer import chosen
 from imslab.sip import Message
 from imslab.uicc import Card as SoftwareCard
 from imslab.uicc import IsimClient, Profile
@@ -28,6 +32,8 @@ class HomeNetwork(Network):
     ``policy``      what the S-CSCF offers
     ``transport``   "UDP", "TCP" or "WS"; the hop to the S-CSCF is UDP
     ``times``       how long the UE's calls wait
+    ``ipsec``       transforms that the UE offers to protect its access: True its own, or their names
+    ``pcscf_ipsec``, ``ipsec_required``  what the P-CSCF offers, and whether it lets in a UE that does not ask
     """
 
     def __init__(
@@ -42,15 +48,31 @@ class HomeNetwork(Network):
         expires: int = EXPIRES,
         now: float = 0.0,
         times: Times | None = None,
+        ipsec: bool | str | Iterable[str] = False,
+        pcscf_ipsec: tuple[str, ...] = TRANSFORMS,
+        ipsec_required: bool = False,
     ) -> None:
         self._random, self._clients = random, dict[str, IsimClient]()
         self.hss = Hss(random=random)
         self.scscf = Scscf(SCSCF, profile.domain, self.hss.ask, random=random, policy=policy)
-        self.pcscf = Pcscf(PCSCF, SCSCF, profile.domain, random=random)
+        self.pcscf = Pcscf(
+            PCSCF,
+            SCSCF,
+            profile.domain,
+            random=random,
+            ipsec=pcscf_ipsec,
+            ipsec_required=ipsec_required,
+        )
         super().__init__(self.pcscf, self.scscf, now=now)
         self.ues: list[Ue] = []
         self.ue = self.subscribe(
-            profile, card=card, algorithm=algorithm, transport=transport, expires=expires, times=times
+            profile,
+            card=card,
+            algorithm=algorithm,
+            transport=transport,
+            expires=expires,
+            times=times,
+            ipsec=ipsec,
         )
 
     def subscribe(
@@ -62,6 +84,7 @@ class HomeNetwork(Network):
         transport: str = "UDP",
         expires: int = EXPIRES,
         times: Times | None = None,
+        ipsec: bool | str | Iterable[str] = False,
     ) -> Ue:
         """Add a terminal with the card of ``profile``, the next address after the last one, and return it.
 
@@ -79,6 +102,7 @@ class HomeNetwork(Network):
             algorithm=algorithm,
             expires=expires,
             times=times,
+            ipsec=chosen(ipsec),
         )
         self.ues.append(ue)
         self.add(ue, client if card is None else card)
@@ -99,13 +123,18 @@ class HomeNetwork(Network):
 
     @property
     def to_ue(self) -> list[Message]:
-        """The messages that arrived at the UE."""
+        """The messages that arrived at the UE in clear."""
         return self.messages(to=self.ue.address)
 
     @property
     def from_ue(self) -> list[Message]:
-        """The messages of the UE that arrived at the P-CSCF."""
+        """The messages of the UE that arrived at the P-CSCF in clear."""
         return [Message.parse(one.octets) for one in self.passed if one.source == self.ue.address]
+
+    @property
+    def esp(self) -> list[Send]:
+        """The ESP packets that arrived."""
+        return [one for one in self.passed if one.destination.is_protected]
 
     def ask(self, request: Message, source: Address) -> Message | None:
         """Let a stranger at ``source`` send ``request`` to the P-CSCF; return the last response to him."""
@@ -115,5 +144,6 @@ class HomeNetwork(Network):
         )
 
     def messages(self, *, to: Address | None = None) -> list[Message]:
-        """Return the messages that arrived, in their order: all, or those for one address."""
-        return [Message.parse(one.octets) for one in self.passed if to is None or one.destination == to]
+        """Return the messages that arrived in clear, in their order: all, or those for one address."""
+        clear = (one for one in self.passed if not one.destination.is_protected)
+        return [Message.parse(one.octets) for one in clear if to is None or one.destination == to]

@@ -50,6 +50,7 @@ class Network:
         self.history: list[Passage] = []
         self.log: list[Event] = []
         self._nodes: dict[tuple[str, int], Node] = {}
+        self._hosts: dict[str, Node] = {}  # ESP goes from address to address, and has no ports
         self._cards: dict[int, Card] = {}
         self._owners: dict[int, Owner] = {}
         self._most = most
@@ -58,7 +59,7 @@ class Network:
 
     def add(self, node: Node, card: Card | None = None) -> None:
         """Connect ``node``; a Ue comes with the card that answers its challenges."""
-        self._nodes[node.address[:2]] = node
+        self._nodes[node.address[:2]] = self._hosts[node.address.host] = node
         if card is not None:
             self._cards[id(node)] = card
 
@@ -113,7 +114,8 @@ class Network:
     def _deliver(self, send: Send) -> None:
         self.passed.append(send)
         self.history.append(Passage(self.now, send, lost=False))
-        target = self._nodes.get(send.destination[:2])
+        to = send.destination
+        target = self._hosts.get(to.host) if to.is_protected else self._nodes.get(to[:2])
         if target is not None:
             target.receive(send.octets, send.source, self.now)
 

@@ -9,17 +9,23 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+from imslab.errors import EspError, Malformed
+from imslab.ipsec.database import Database, SaSet
 from imslab.sip import Credentials, Message
 
 # A source of octets: the caller passes os.urandom, a test passes a seeded one.
 RandomSource = Callable[[int], bytes]
 
 
+ESP = "ESP"  # how a datagram travels that IPsec protects
+
+
 class Address(NamedTuple):
     """One end of a hop: ``transport`` is "UDP", "TCP" or "WS", as in Via (RFC 3261, RFC 7118).
 
     A connection is known by the remote end's address, so the same value names a datagram's
-    sender and a TCP or WebSocket connection.
+    sender and a TCP or WebSocket connection. With "ESP" it is an end that is reached over UDP
+    within ESP: its port is the protected server port there (3GPP TS 33.203, 7.1).
     """
 
     host: str
@@ -33,13 +39,27 @@ class Address(NamedTuple):
     @property
     def reliable(self) -> bool:
         """Tell whether the transport itself repeats what is lost (RFC 3261, 17)."""
-        return self.transport != "UDP"
+        return self.sip_transport != "UDP"
+
+    @property
+    def is_protected(self) -> bool:
+        """Tell whether IPsec protects what comes from and goes to this end."""
+        return self.transport == ESP
+
+    @property
+    def sip_transport(self) -> str:
+        """Return the transport as SIP sees it: IPsec lies below, and is no transport of its own."""
+        return "UDP" if self.is_protected else self.transport
+
+    def is_same_end(self, other: "Address") -> bool:
+        """Tell whether ``other`` is the same host and port, and both or none of the two are protected."""
+        return self[:2] == other[:2] and self.is_protected is other.is_protected
 
     @property
     def uri(self) -> str:
         """Return the SIP URI of this address, with the transport when it is not UDP."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        transport = "" if self.transport == "UDP" else f";transport={self.transport.lower()}"
+        transport = "" if self.sip_transport == "UDP" else f";transport={self.transport.lower()}"
         return f"sip:{host}:{self.port}{transport}"
 
 
@@ -67,9 +87,13 @@ class Event(NamedTuple):
 
 
 class Node(ABC):
-    """The queues that all nodes share."""
+    """The queues that all nodes share.
+
+    ``database``  the security associations of a node on the Gm interface: with them ESP comes in and goes out
+    """
 
     name = "node"
+    database: Database | None = None
 
     def __init__(self, address: Address, random: RandomSource) -> None:
         self.address = address
@@ -93,9 +117,11 @@ class Node(ABC):
         self._note(now, "message not sent", str(send.destination), "no connection")
 
     def outgoing(self) -> list[Send]:
-        """Return, once, what is to be sent now."""
+        """Return, once, what is to be sent now; what IPsec protects is sealed, each time that it is sent."""
         queue, self._queue = self._queue, []
-        return queue
+        if self.database is None:
+            return queue
+        return [one for send in queue if (one := self._sealed(send, self.database)) is not None]
 
     def events(self) -> list[Event]:
         """Return, once, what happened."""
@@ -113,6 +139,30 @@ class Node(ABC):
         send = Send(bytes(message), self.address, destination, message)
         self._queue.append(send)
         return send
+
+    def _sealed(self, send: Send, database: Database) -> Send | None:
+        if not send.destination.is_protected:
+            return send
+        try:
+            packet, (host, port) = database.seal(send.destination[:2], send.octets)
+        except (EspError, Malformed) as error:
+            self._note(database.now, "message not sent", str(send.destination), str(error))
+            return None
+        return Send(packet, Address(self.address.host, 0, ESP), Address(host, port, ESP))
+
+    def _opened(self, packet: bytes, source: Address, now: float) -> tuple[bytes, Address, SaSet] | None:
+        """Return what an ESP packet holds, who sent it, and under which set; None for what is dropped.
+
+        Nobody is told (RFC 4303, 3.4): an answer would help who guesses.
+        """
+        try:
+            if self.database is None:
+                raise EspError("no association with anybody")
+            used, payload = self.database.open(packet, source[:2], now)
+        except EspError as error:
+            self._note(now, "ESP packet dropped", str(source), str(error))
+            return None
+        return payload, Address(*used.peer, ESP), used
 
     def _note(self, now: float, what: str, about: str = "", why: str = "") -> None:
         self._events.append(Event(now, self.name, what, about, why))

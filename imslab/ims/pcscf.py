@@ -8,6 +8,7 @@ requests in only from where a registration came.
 Teaching code: it is not constant time.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from imslab.errors import Malformed
@@ -15,6 +16,8 @@ from imslab.ims import screening
 from imslab.ims.flow import FlowTokens
 from imslab.ims.node import Address, Answered, RandomSource, credentials_of, parsed
 from imslab.ims.proxy import RECORDED, Branch, Proxy, ResponseContext, Target, is_same_route
+from imslab.ims.security_server import Offer, Refused, SecurityServer
+from imslab.ipsec import TRANSFORMS, SaSet
 from imslab.sip import BadMessage, Message, Params, Via, transaction
 
 PATIENCE = 32.0  # seconds that a REGISTER may wait for its final response: 64 * T1
@@ -22,12 +25,17 @@ PATIENCE = 32.0  # seconds that a REGISTER may wait for its final response: 64 *
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A REGISTER on its way to the core: where its responses go."""
+    """A REGISTER on its way to the core: where its responses go.
+
+    ``under``  the associations under which it came;  ``offer``: those that it asks for
+    """
 
     source: Address
     key: object
     request: Message
     until: float
+    under: SaSet | None = None
+    offer: Offer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,8 @@ class Pcscf(Proxy):
     ``origins``      web origins whose pages may open a WebSocket; browsers cannot forge the header
     ``early_media``  what P-Early-Media allows before a call is answered (RFC 5009, 8): "sendrecv",
                      "sendonly", "recvonly" or "inactive", as the caller sees it
+    ``ipsec``        transforms that it offers to a UE that asks for protection; () none
+    ``ipsec_required``  a UE that does not ask gets 421
     """
 
     name = "P-CSCF"
@@ -79,6 +89,8 @@ class Pcscf(Proxy):
         random: RandomSource,
         origins: tuple[str, ...] = (),
         early_media: str = "sendrecv",
+        ipsec: tuple[str, ...] = TRANSFORMS,
+        ipsec_required: bool = False,
     ) -> None:
         super().__init__(address, random)
         self.core, self.domain, self.origins = core, domain, origins
@@ -88,6 +100,9 @@ class Pcscf(Proxy):
         self._pending: dict[str, Pending] = {}
         self._answered = Answered()
         self._flows = FlowTokens(random(20))
+        self.security = SecurityServer(address.host, random=random, transforms=ipsec, required=ipsec_required)
+        self.database = self.security.database
+        self._under: SaSet | None = None  # the associations under which came what is being dealt with
 
     # -- the wire ---------------------------------------------------------------------------
 
@@ -101,7 +116,13 @@ class Pcscf(Proxy):
         self._transactions.lost(source, now)
 
     def receive(self, octets: bytes | Message, source: Address, now: float) -> None:
-        """Take one SIP message; what is malformed is refused if it can be answered, else dropped."""
+        """Take one SIP message, or an ESP packet that holds one; what is malformed is refused or dropped."""
+        self._under = None
+        if source.is_protected:
+            opened = self._opened(bytes(octets), source, now)
+            if opened is None:
+                return
+            octets, source, self._under = opened
         try:
             message = parsed(octets)
         except BadMessage as error:
@@ -124,8 +145,16 @@ class Pcscf(Proxy):
         if message.is_request and "Via" in message and message.method != "ACK":
             self._refuse(message, status, source)
 
-    def _refuse(self, request: Message, status: int, source: Address, key: object = None) -> None:
-        self._answered.answer(key, self._send(Message.reply(request, status, to_tag=self._token(6)), source))
+    def _refuse(
+        self,
+        request: Message,
+        status: int,
+        source: Address,
+        key: object = None,
+        rows: Iterable[tuple[str, object]] = (),
+    ) -> None:
+        reply = Message.reply(request, status, headers=rows, to_tag=self._token(6))
+        self._answered.answer(key, self._send(reply, source))
 
     # -- from the UE ------------------------------------------------------------------------
 
@@ -139,7 +168,19 @@ class Pcscf(Proxy):
             if request.method != "ACK":
                 self._refuse(request, 403, source)
             return
+        try:
+            request = self.security.other(request, self._under)
+        except Refused as refusal:
+            self._refused(request, refusal, source, now)
+            return
         self._proxied(request, source, now)
+
+    def _refused(
+        self, request: Message, refusal: Refused, source: Address, now: float, key: object = None
+    ) -> None:
+        self._note(now, f"{request.method} refused with {refusal.status}", str(source), str(refusal))
+        if request.method != "ACK":
+            self._refuse(request, refusal.status, source, key, refusal.rows)
 
     def _registering(self, request: Message, source: Address, now: float) -> None:
         key = (source, transaction.key(request))
@@ -151,7 +192,14 @@ class Pcscf(Proxy):
         if request.max_forwards == 0:
             self._refuse(request, 483, source, key)
             return
-        self._forward(self._register(request, source, now), source, key, now)
+        try:
+            request, offer = self.security.register(request, source, self._under)
+        except Refused as refusal:
+            if self._under is not None:
+                self.security.failed(self._under, now)
+            self._refused(request, refusal, source, now, key)
+            return
+        self._forward(self._register(request, source, now), source, key, now, offer)
 
     def _checked(self, request: Message, source: Address, now: float) -> Message:
         request, told = screening.request_of_ue(request)
@@ -166,7 +214,7 @@ class Pcscf(Proxy):
         return association is not None and association.expires_at > now
 
     def _register(self, request: Message, source: Address, now: float) -> Message:
-        request, told = screening.register_of_ue(request)
+        request, told = screening.register_of_ue(request, source.is_protected)
         self._noted(told, source, now)
         added = [
             ("Path", self._own(source)),
@@ -192,15 +240,21 @@ class Pcscf(Proxy):
         icid = f"icid-value={self._token()};icid-generated-at={self.address.host}"
         return "P-Charging-Vector", icid
 
+    def _via_port(self, destination: Address) -> int:
+        """Return where the answer is awaited: that of a protected request at the protected server port."""
+        return self.security.server_port if destination.is_protected else super()._via_port(destination)
+
     def _own(self, flow: Address) -> str:
         """Return what stands for this proxy in Path and Record-Route, with the UE behind it."""
         return f"<sip:{self._flows.make(flow)}@{self._host}:{self.address.port};lr>"
 
-    def _forward(self, request: Message, source: Address, key: object, now: float) -> None:
+    def _forward(
+        self, request: Message, source: Address, key: object, now: float, offer: Offer | None
+    ) -> None:
         branch = self._branch()
         hops = 70 if request.max_forwards is None else request.max_forwards
         via = Via("UDP", self._host, self.address.port, Params({"branch": branch}))
-        self._pending[branch] = Pending(source, key, request, now + PATIENCE)
+        self._pending[branch] = Pending(source, key, request, now + PATIENCE, self._under, offer)
         onward = request.prepend("Via", via).with_header("Max-Forwards", hops - 1)
         self._send(onward, self.core)
 
@@ -278,10 +332,22 @@ class Pcscf(Proxy):
             del self._pending[branch]
         onward = response.drop_first("Via")
         if status == 401:
-            onward = self._challenged(onward, pending)
+            onward = self._challenged(self._agreeing(onward, pending, now), pending)
         elif 200 <= status < 300:
             onward = self._registered(onward, pending, now)
+        elif status >= 300 and pending.under is not None:
+            self.security.failed(pending.under, now)
         self._answered.answer(pending.key, self._send(onward, pending.source))
+
+    def _agreeing(self, response: Message, pending: Pending, now: float) -> Message:
+        """Make the associations that a REGISTER has asked for, with ck and ik of the challenge."""
+        if pending.offer is None:
+            return response
+        try:
+            return self.security.challenge(pending.offer, response, now)
+        except Malformed as error:  # the UE sees that there is no Security-Server, and decides
+            self._note(now, "no security agreement", pending.offer.impi, str(error))
+            return response
 
     def _challenged(self, response: Message, pending: Pending) -> Message:
         """Keep ck and ik; the UE computes its own (TS 24.229, 5.2.2)."""
@@ -301,6 +367,8 @@ class Pcscf(Proxy):
         """Remember who registered from this address, and for how long."""
         own = {str(contact.uri) for contact in pending.request.contacts}
         seconds = [contact.expires or 0 for contact in response.contacts if str(contact.uri) in own]
+        if pending.under is not None:
+            self.security.registered(pending.under, now, max(seconds, default=0))
         if max(seconds, default=0) == 0:
             self.associations.pop(pending.source, None)
             return response
@@ -327,10 +395,8 @@ class Pcscf(Proxy):
     def timer(self) -> float | None:
         """Return when the oldest REGISTER runs out of patience, or a transaction wants to be looked at."""
         pending = next((pending.until for pending in self._pending.values()), None)
-        others = self._timers.next()
-        if pending is None or others is None:
-            return others if pending is None else pending
-        return min(pending, others)
+        times = (pending, self._timers.next(), self.security.database.next_end())
+        return min((at for at in times if at is not None), default=None)
 
     def handle_timer(self, now: float) -> None:
         """Answer 408 for the core where it did not answer, and forget old associations."""
@@ -340,4 +406,5 @@ class Pcscf(Proxy):
             del self._pending[branch]
             self._refuse(pending.request, 408, pending.source, pending.key)
         super().handle_timer(now)
+        self.security.database.expire(now)
         self.associations = {a: s for a, s in self.associations.items() if s.expires_at > now}

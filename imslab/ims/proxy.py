@@ -221,14 +221,18 @@ class Proxy(Node):
         """Add what every hop adds: Via, and one less in Max-Forwards (RFC 3261, 16.6)."""
         request, destination = target
         hops = 70 if request.max_forwards is None else request.max_forwards - 1
-        via = Via(self._via_transport(destination), self._host, self.address.port, self._via_params())
+        port = self._via_port(destination)
+        via = Via(self._via_transport(destination), self._host, port, self._via_params())
         return Target(request.prepend("Via", via).with_header("Max-Forwards", hops), destination)
 
     def _via_params(self) -> Params:
         return Params({"branch": self._branch()})
 
     def _via_transport(self, destination: Address) -> str:
-        return destination.transport
+        return destination.sip_transport
+
+    def _via_port(self, destination: Address) -> int:
+        return self.address.port
 
     def _new_tag(self) -> str:
         return self._token(6)

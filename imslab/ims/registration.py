@@ -82,6 +82,7 @@ class Registration:
     def _left(self, now: float, what: str) -> None:
         self.state, self.registered, self._call_id = State.IDLE, None, ""
         self._agent.service_routes = ()
+        self._agent.security.left(now)
         self._agent.note(now, what)
 
     def _begin(self, now: float, state: State, *, fresh: bool) -> None:
@@ -95,6 +96,7 @@ class Registration:
             self._call_id, self._cseq = f"{self._agent.token(8)}@{self._agent.requests.host}", 0
             self._last = ("", "")
         self._from_tag = self._agent.token(6)
+        self._agent.security.begin(fresh=fresh)
         # A re-registration repeats the last answer (TS 24.229, 5.1.1.4.1); a first one has nothing to say.
         self._send(now, self._agent.requests.nothing_yet(*self._last))
 
@@ -154,6 +156,7 @@ class Registration:
             self._fail(error, now)
             return
         try:
+            self._agent.security.challenged(response)
             self._responder = self._new_responder(response)
         except (Malformed, RegistrationFailed) as error:
             self._fail(error, now)
@@ -189,6 +192,7 @@ class Registration:
                 self._fail(answer, now)
             else:
                 credentials = responder.answer(answer)
+                self._agent.security.establish(responder.algorithm, answer, now)
                 self._proven = responder
                 self._last = (responder.challenge.nonce, credentials.response)
                 self._send(now, credentials)
@@ -227,6 +231,7 @@ class Registration:
             call_id=self._call_id,
         )
         self._agent.service_routes = self.registered.service_routes
+        self._agent.security.registered(now, seconds)
         # TS 24.229, 5.1.1.4.1: 600 s before the end of a long registration, half way of a short one.
         refresh = now + (seconds - 600 if seconds > 1200 else seconds / 2)
         self._refresh = self._agent.timers.start(refresh, self._renew)
@@ -247,6 +252,7 @@ class Registration:
     def _fail(self, error: ImslabError, now: float) -> None:
         self.failure, self.state, self.registered = error, State.FAILED, None
         self._agent.service_routes = ()
+        self._agent.security.forget()
         self._agent.note(now, "registration failed", str(error))
 
 
@@ -255,7 +261,9 @@ def _refused(response: Message) -> RegistrationFailed:
         403: "the network knows no such user, or the answer was wrong: imslab explain names the reason",
         404: "no such user in this domain",
         408: "the core did not answer",
+        421: "the P-CSCF lets nobody in without IPsec: offer it",
         480: "the HSS gave no vector",
+        494: "what was agreed on is not what arrived there: somebody on the way bids down",
         504: "the HSS did not answer the core: try again later",
         503: "the core is overloaded: try again later",
     }.get(response.status, "")

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from imslab.ims.node import Address, RandomSource
+from imslab.ims.security_client import SecurityClient
 from imslab.sip import Credentials, Message
 
 
@@ -30,23 +31,34 @@ class Identity(Protocol):
 class Requests:
     """The requests of one terminal towards its P-CSCF.
 
-    ``address``  where the terminal sends from;  ``proxy``: the P-CSCF
+    ``address``   where the terminal sends from, and is reached while nothing protects the access
+    ``security``  its security agreement: who the P-CSCF is, and where it is reached under it
     """
 
-    def __init__(self, identity: Identity, address: Address, proxy: Address, random: RandomSource) -> None:
-        self.identity, self._proxy, self._transport = identity, proxy, address.transport
-        self._random = random
+    def __init__(
+        self, identity: Identity, address: Address, security: SecurityClient, random: RandomSource
+    ) -> None:
+        self.identity, self._transport, self._port = identity, address.transport, address.port
+        self._security, self._random = security, random
         host = f"[{address.host}]" if ":" in address.host else address.host
         # A browser does not know its own address and makes up a name that nobody resolves.
         self.host = f"{random(6).hex()}.invalid" if address.transport == "WS" else host
-        self._sent_by = self.host if address.transport == "WS" else f"{host}:{address.port}"
+
+    @property
+    def sent_by(self) -> str:
+        """Where answers and requests are awaited: under IPsec at the protected server port."""
+        return (
+            self.host
+            if self._transport == "WS"
+            else f"{self.host}:{self._security.server_port or self._port}"
+        )
 
     @property
     def contact(self) -> str:
         """The URI at which the terminal is reached."""
         user = self.identity.impi.split("@")[0]
         transport = "" if self._transport == "UDP" else f";transport={self._transport.lower()}"
-        return f"sip:{user}@{self._sent_by}{transport}"
+        return f"sip:{user}@{self.sent_by}{transport}"
 
     def register(
         self, *, call_id: str, cseq: int, tag: str, expires: int, credentials: Credentials
@@ -55,7 +67,7 @@ class Requests:
         impu = self.identity.impu[0]
         headers = [
             *self.hop(),
-            ("Route", f"<{self._proxy.uri};lr>"),
+            ("Route", f"<{self._security.proxy.uri};lr>"),
             ("From", f"<{impu}>;tag={tag}"),
             ("To", f"<{impu}>"),
             ("Call-ID", call_id),
@@ -63,6 +75,7 @@ class Requests:
             ("Contact", f"<{self.contact}>;expires={expires}"),
             ("Authorization", credentials),
             ("Supported", "path"),
+            *self._security.rows(),
         ]
         return Message.request("REGISTER", f"sip:{self.identity.domain}", headers=headers)
 
@@ -85,12 +98,13 @@ class Requests:
         impu = self.identity.impu[0]
         rows = [
             *self.hop(),
-            *(("Route", route) for route in (f"<{self._proxy.uri};lr>", *routes)),
+            *(("Route", route) for route in (f"<{self._security.proxy.uri};lr>", *routes)),
             ("From", f"<{impu}>;tag={tag}"),
             ("To", f"<{target}>"),
             ("Call-ID", call_id),
             ("CSeq", f"{cseq} {method}"),
             ("P-Preferred-Identity", f"<{impu}>"),
+            *self._security.request_rows(),
             *headers,
         ]
         return Message.request(method, target, headers=rows, body=body)
@@ -119,6 +133,11 @@ class Requests:
         return [self.via(), ("Max-Forwards", "70")]
 
     def via(self) -> tuple[str, object]:
-        """Return a Via with a new branch."""
+        """Return a Via with a new branch.
+
+        Under IPsec without rport: the answer has to go to the port of the Via, and not to where the request
+        came from (3GPP TS 33.203, 7.1).
+        """
         branch = "z9hG4bK" + self._random(8).hex()
-        return "Via", f"SIP/2.0/{self._transport} {self._sent_by};branch={branch};rport"
+        rport = ";rport" if self._security.server_port is None else ""
+        return "Via", f"SIP/2.0/{self._transport} {self.sent_by};branch={branch}{rport}"

@@ -73,15 +73,17 @@ def _credentials_of_ue(request: Message, name: str) -> tuple[Message, list[str]]
     return request.with_rows(name, [said.without(*told) for said in given]), told
 
 
-def register_of_ue(request: Message) -> tuple[Message, list[str]]:
-    """Return a REGISTER whose credentials say that nothing protects the access, and what else they said."""
+def register_of_ue(request: Message, protected: bool = False) -> tuple[Message, list[str]]:
+    """Return a REGISTER whose credentials say whether IPsec protects the access, and what else they said."""
     credentials = credentials_of(request)
     if credentials is None:
         return request, []
     told = [name for name in NETWORK_ONLY_PARAMETERS if name in credentials.params]
     if told:
         credentials = credentials.without(*told)
-    return request.with_header("Authorization", credentials.having(integrity_protected="no")), told
+    return request.with_header(
+        "Authorization", credentials.having(integrity_protected="yes" if protected else "no")
+    ), told
 
 
 def response_of_ue(response: Message) -> Message:

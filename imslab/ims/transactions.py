@@ -211,7 +211,7 @@ class Transactions:
     def response(self, response: Message, source: Address, now: float) -> bool:
         """Give a response to whom it belongs; False when nobody has asked, or asked somebody else."""
         client = self.clients.get(transaction.client_key(response))
-        if client is None or client.peer[:2] != source[:2]:
+        if client is None or not client.peer.is_same_end(source):
             return False
         client.response(response, now)
         return True

@@ -47,6 +47,7 @@ class Ue(UserAgent):
     ``proxy``      the P-CSCF, as the card's EF.P-CSCF names it
     ``algorithm``  the only digest algorithm to accept; None takes the strongest that is offered
     ``times``      how long its calls wait
+    ``ipsec``      transforms to offer for the access, "encryption/integrity"; ``carrier``: as of UserAgent
     """
 
     def __init__(
@@ -60,8 +61,19 @@ class Ue(UserAgent):
         expires: int = EXPIRES,
         timing: Timing = DEFAULT_TIMING,
         times: Times | None = None,
+        ipsec: tuple[str, ...] = (),
+        carrier: int = 0,
     ) -> None:
-        super().__init__(identity, address, proxy, random=random, algorithm=algorithm, timing=timing)
+        super().__init__(
+            identity,
+            address,
+            proxy,
+            random=random,
+            algorithm=algorithm,
+            timing=timing,
+            ipsec=ipsec,
+            carrier=carrier,
+        )
         self.times = times or Times()
         self.reginfo: dict[str, str] = {}
         self._calls: list[Call] = []
@@ -183,14 +195,19 @@ class Ue(UserAgent):
     # -- what arrives -----------------------------------------------------------------------
 
     def receive(self, octets: bytes | Message, source: Address, now: float) -> None:
-        """Take one SIP message; only the P-CSCF is believed, what is malformed is refused or dropped."""
+        """Take one SIP message, or an ESP packet that holds one; only the P-CSCF is believed."""
+        if source.is_protected:
+            opened = self._opened(bytes(octets), source, now)
+            if opened is None:
+                return
+            octets, source, _ = opened
         try:
             message = parsed(octets)
         except BadMessage as error:
             self._broken(error, error.message, error.status, source, now)
             return
         try:
-            if source[:2] != self.proxy[:2]:
+            if not source.is_same_end(self.proxy):
                 self._stranger(message, source, now)
             elif message.is_request:
                 self._serve(message, now)
@@ -208,7 +225,7 @@ class Ue(UserAgent):
         self, error: Malformed, message: Message | None, status: int, source: Address, now: float
     ) -> None:
         self._note(now, "malformed message dropped", str(source), str(error))
-        known = source[:2] == self.proxy[:2]
+        known = source.is_same_end(self.proxy)
         if message is not None and known and message.is_request and "Via" in message:
             self._turn_away(message, status, source)
 

@@ -52,10 +52,20 @@ class Database:
 
     ``is_ue``   it is the terminal's; else the P-CSCF's
     ``random``  gives octets: SPIs and IVs
+    ``on_gone`` called with each set that is removed
     """
 
-    def __init__(self, host: str, *, is_ue: bool, random: Callable[[int], bytes], most: int = MOST) -> None:
+    def __init__(
+        self,
+        host: str,
+        *,
+        is_ue: bool,
+        random: Callable[[int], bytes],
+        most: int = MOST,
+        on_gone: Callable[[SaSet], None] | None = None,
+    ) -> None:
         self.host, self._is_ue, self._random, self._most = host, is_ue, random, most
+        self._on_gone = on_gone
         self.now = 0.0  # when it was last asked
         self._by_spi: dict[int, SaSet] = {}
         self._sets: dict[Peer, list[SaSet]] = {}  # of each peer, the oldest first
@@ -65,7 +75,7 @@ class Database:
         self._count = 0
 
     def __len__(self) -> int:
-        return sum(map(len, self._sets.values()))
+        return len(self._by_spi) // 2
 
     def spis(self) -> tuple[int, int]:
         """Return two SPIs that are free here: spi-c and spi-s of an offer."""
@@ -77,7 +87,7 @@ class Database:
 
         Raises EspError when one of its SPIs is taken, and when there are too many sets.
         """
-        if len(self._by_spi) >= 2 * self._most:
+        if len(self) >= self._most:
             self._make_room()
         mine = [one for one in associations if one.from_ue is not self._is_ue]
         if any(one.sa.spi in self._by_spi for one in mine):
@@ -104,6 +114,11 @@ class Database:
     def sets(self, peer: Peer) -> list[SaSet]:
         """Return what was agreed with ``peer`` and still stands, the oldest first."""
         return list(self._sets.get(peer, ()))
+
+    def receiving(self, spi: int) -> Association | None:
+        """Return the association under which packets with this SPI come in here; None when there is none."""
+        one = self._by_spi.get(spi)
+        return None if one is None else one.receivers[spi][0]
 
     def active(self, peer: Peer) -> SaSet | None:
         """Return the set under which this end sends to ``peer``; None when there is none."""
@@ -200,6 +215,8 @@ class Database:
             del self._active[one.peer]
             if fitting := [other for other in left if other.proven or self._is_ue]:
                 self._active[one.peer] = fitting[-1]
+        if self._on_gone is not None:
+            self._on_gone(one)
 
     def _is_there(self, until: float, number: int, one: SaSet) -> bool:
         return one.until == until and any(one is other for other in self._sets.get(one.peer, ()))

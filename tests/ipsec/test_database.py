@@ -77,6 +77,7 @@ def test_over_udp_two_of_the_four_carry_everything() -> None:
     assert int.from_bytes(down[:4]) == 1002
     opened = agreement().request.sa.open(up).payload
     assert opened == datagram((ALICE, 5062), (PCSCF, 6104), b"REGISTER")
+    assert ends.pcscf.receiving(2002) == agreement().request and ends.ue.receiving(2002) is None
     assert agreement().network_request.sa.open(down).payload == datagram((PCSCF, 5104), (ALICE, 5064), b"200")
 
 
