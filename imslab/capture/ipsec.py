@@ -29,6 +29,7 @@ from imslab.ipsec import Packet, SecurityAssociation
 from imslab.ipsec.keys import encryption_key, integrity_key
 
 _ANY = "*"
+_SPI = 0xFFFFFFFF  # a column is signed: an SPI of 32 bits would come out below 0
 _ROUNDS = 4
 _SAMPLE = 3  # packets on which a candidate is tried
 _MOST_TRIALS = 100_000  # in one capture
@@ -288,7 +289,7 @@ def _flows(index: Index) -> list[tuple[Flow, Column]]:
     places = np.split(order, np.flatnonzero(np.diff(which[order])) + 1) if len(order) else []
     source, target = index.flows.addresses(numbers & 0xFFFFFFFF)
     ends = ((address(a.tobytes()), address(b.tobytes())) for a, b in zip(source, target, strict=True))
-    names = [(*both, number >> 32) for both, number in zip(ends, numbers.tolist(), strict=True)]
+    names = [(*both, number >> 32 & _SPI) for both, number in zip(ends, numbers.tolist(), strict=True)]
     return list(zip(names, places, strict=True))
 
 

@@ -15,9 +15,10 @@ from imslab.capture.report import report
 from imslab.capture.unlock import Keyring, keyring
 from imslab.capture.vectors import read
 from imslab.errors import Malformed
-from imslab.ipsec import TCP, UDP, SecurityAssociation
+from imslab.ipsec import TCP, UDP, Associations, SecurityAssociation
 from imslab.net.packet import udp_packet
 from imslab.net.trace import TraceWriter
+from imslab.sip import SecurityMechanism
 from tests.capture.gm import KEYS, PAIRS, PCSCF, UE, Gm
 
 K = keyring(**KEYS)
@@ -61,6 +62,18 @@ def test_k_opens_everything(alg: str, ealg: str, over: str, transport: int) -> N
         assert (flow.encryption, flow.integrity, flow.keys_from) == (ealg, alg, "sec-agree (key)")
     via = Via(int(opening.index.via[-1]))
     assert Via.ESP in via and (Via.GTP_U in via) is (over == "gtp")
+
+
+def test_spis_of_32_bits() -> None:
+    """Half of all SPIs have the highest bit set."""
+    gm = Gm()
+    ports: dict[str, Any] = {"port_c": 5062, "port_s": 6104, "alg": "hmac-sha-1-96", "ealg": "aes-cbc"}
+    gm.client = SecurityMechanism.ipsec_3gpp(spi_c=2**32 - 1, spi_s=2**31, **ports)
+    gm.server = SecurityMechanism.ipsec_3gpp(spi_c=2**31 + 1, spi_s=2**32 - 2, **ports)
+    gm.associations = Associations.agree(gm.client, gm.server, gm.vector.ck, gm.vector.ik)
+    opening, events = opened(gm.whole().octets, K)
+    assert [(flow.spi, flow.decrypted) for flow in opening.flows()] == [(2**32 - 2, 1), (2**31, 1)]
+    assert len(events) == 4
 
 
 @pytest.mark.parametrize("algorithm", ["AKAv2-MD5", "AKAv2-SHA-256"])
