@@ -16,8 +16,10 @@ from imslab.ims.node import Event, RandomSource
 from imslab.ims.procedure import Later
 from imslab.ims.scscf import Policy
 from imslab.ims.webrtc_access import EnhancedPcscf, Vouch, WebScscf
+from imslab.ipsec import TRANSFORMS
 from imslab.net import cx, diameter
 from imslab.net.drive import Driver
+from imslab.net.esp import EspWay
 from imslab.net.randomness import Randomness
 from imslab.net.remote_hss import RemoteHss, address_of
 from imslab.net.stream import StreamWire, TcpConnection
@@ -42,6 +44,7 @@ class Core:
     ``vouch``     opens the other ways of TS 33.203, annex X: it says whose a token of the web server is, and
                   subscribers with a password may log in with it; None: IMS AKA alone
     ``tls``       the WebSocket is within TLS (wss); the trace shows what is inside
+    ``esp``       how ESP comes to the P-CSCF; without a way for it, it offers no IPsec
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Core:
         on_event: Callable[[Event], None] | None = None,
         tls: ssl.SSLContext | None = None,
         vouch: Vouch | None = None,
+        esp: EspWay | None = None,
     ) -> None:
         self.clock = clock or Clock()
         self.tap = tap
@@ -70,6 +74,7 @@ class Core:
         self._scscf_address = Address(scscf, SIP_PORT)
         self._policy, self._origins, self._random = policy, origins, random or Randomness()
         self._on_event, self._tls, self._vouch = on_event, tls, vouch
+        self._esp = esp
         self._hss_address = None if hss is None else address_of(hss)
         self._hss = Hss(database, random=self._random) if hss is None else None
         self._remote: RemoteHss | None = None
@@ -91,9 +96,10 @@ class Core:
             # TCP takes the port that UDP has got: a UE that knows one knows both (RFC 3263, 4.2).
             await tcp.listen(self.host, udp.address.port)
             await websocket.listen(self.host, websocket_port, self._tls)
+            esp = None if self._esp is None else await self._esp.open(driver, self.host, server=True)
         except BaseException:
-            udp.close()
-            tcp.close()
+            for wire in (udp, tcp, websocket):
+                wire.close()
             raise
         self.addresses = {"UDP": udp.address, "TCP": tcp.address, "WS": websocket.address}
         pcscf, scscf = self._nodes(udp.address)
@@ -101,6 +107,8 @@ class Core:
         udp.serve(pcscf)
         tcp.serve(pcscf, "TCP")
         websocket.serve(pcscf, "WS")
+        if esp is not None:
+            esp.serve(pcscf)
         self._driver, self.pcscf, self.scscf = driver, pcscf, scscf
         if self._hss_address is not None:
             self._remote = self._foreign(self._hss_address, driver, scscf)
@@ -151,12 +159,13 @@ class Core:
 
     def _nodes(self, address: Address) -> tuple[Pcscf, Scscf]:
         common: dict[str, Any] = {"random": self._random}
+        access = {**common, "origins": self._origins, "ipsec": () if self._esp is None else TRANSFORMS}
         towards = (address, self._scscf_address, self.domain)
         serving = (self._scscf_address, self.domain, self._ask)
         if self._vouch is None:
-            pcscf = Pcscf(*towards, origins=self._origins, **common)
+            pcscf = Pcscf(*towards, **access)
             return pcscf, Scscf(*serving, policy=self._policy, **common)
-        pcscf = EnhancedPcscf(*towards, origins=self._origins, vouch=self._vouch, **common)
+        pcscf = EnhancedPcscf(*towards, vouch=self._vouch, **access)
         return pcscf, WebScscf(*serving, policy=self._policy, **common)
 
     def _ask(self, request: cx_values.Request, now: float) -> cx_values.Answer | Later:

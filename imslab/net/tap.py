@@ -69,6 +69,10 @@ class Tap:
         """Record one SIP message over UDP, seen now or, by somebody else, ``at`` epoch seconds."""
         self._note(self.writer.udp, self.clock() if at is None else at, source[:2], destination[:2], octets)
 
+    def esp(self, source: str, destination: str, octets: bytes) -> None:
+        """Record one ESP packet, which goes from address to address."""
+        self._note(self.writer.esp, self.clock(), source, destination, octets)
+
     def opened(self, client: Address, server: Address) -> None:
         """Record a new TCP connection."""
         self._note(self.writer.tcp_open, self.clock(), client[:2], server[:2])

@@ -14,6 +14,7 @@ from imslab.ims.requests import Identity
 from imslab.ims.ue import EXPIRES, CardAnswer, Registered, State
 from imslab.net.call import Handler, TerminalCall
 from imslab.net.drive import Driver
+from imslab.net.esp import EspWay
 from imslab.net.media import Media, bounded
 from imslab.net.stream import StreamWire, TcpConnection
 from imslab.net.tap import Clock, Tap
@@ -43,6 +44,7 @@ class Terminal:
     ``on_call``     awaited with each call that comes in: it rings, and answers or refuses; without one every
                     call gets 480
     ``on_message``  called with each pager message
+    ``ipsec``       transforms to offer, "encryption/integrity"; ``esp``: how ESP goes to the P-CSCF
     """
 
     def __init__(
@@ -64,13 +66,15 @@ class Terminal:
         times: Times | None = None,
         on_call: Handler | None = None,
         on_message: Callable[[Text], None] | None = None,
+        ipsec: tuple[str, ...] = (),
+        esp: EspWay | None = None,
     ) -> None:
         self.identity, self.proxy, self.host = identity, proxy, host
         self._card, self._slow, self._after_card = card, slow, after_card
         self._algorithm, self._expires, self._origin, self._random = algorithm, expires, origin, random
         self.clock = clock or Clock()
         self.on_call, self.on_message = on_call, on_message
-        self._times = times
+        self._times, self.ipsec, self._esp = times, ipsec, esp
         self.calls: list[TerminalCall] = []
         self._delivering: dict[str, asyncio.Future[Delivered]] = {}
         self._driver = Driver(self.clock, tap, on_event=on_event, after=self._after)
@@ -83,10 +87,10 @@ class Terminal:
     async def open(self) -> None:
         """Open the socket towards the P-CSCF; NetworkError when that fails."""
         transport = self.proxy.transport
+        if self.ipsec and (transport != "UDP" or self._esp is None):
+            raise NetworkError("IPsec protects UDP here, and needs a way for ESP: choose UDP, and EspInUdp()")
         if transport == "UDP":
-            udp = await UdpWire.bind(self._driver, self.host, 0)
-            self.ue = self._machine(udp.address)
-            udp.serve(self.ue)
+            await self._open_udp()
             return
         if transport not in ("TCP", "WS"):
             raise NetworkError(f"unknown transport {transport}: choose UDP, TCP or WS")
@@ -98,6 +102,18 @@ class Terminal:
             await open_websocket(wire, self.proxy, local_host=self.host, origin=self._origin)
         self.ue = self._machine(wire.address)
         wire.serve(self.ue, transport)
+
+    async def _open_udp(self) -> None:
+        udp = await UdpWire.bind(self._driver, self.host, 0)
+        try:
+            esp = await self._esp.open(self._driver, self.host) if self.ipsec and self._esp else None
+        except BaseException:
+            udp.close()
+            raise
+        self.ue = self._machine(udp.address)
+        udp.serve(self.ue)
+        if esp is not None:
+            esp.serve(self.ue)
 
     async def register(self, algorithm: str | None = None) -> Registered:
         """Register and return what the network granted.
@@ -277,6 +293,8 @@ class Terminal:
             algorithm=self._algorithm,
             expires=self._expires,
             times=self._times,
+            ipsec=self.ipsec,
+            carrier=self._esp.port if self._esp is not None else 0,
         )
         self._driver.add(ue)
         return ue
