@@ -9,7 +9,7 @@ Teaching code: it is not constant time.
 
 from functools import partial
 
-from imslab.errors import ImslabError, Malformed
+from imslab.errors import Malformed
 from imslab.ims import cx, location
 from imslab.ims.authenticator import ALGORITHMS, Authenticator, Policy
 from imslab.ims.bindings import OutOfOrder, Registrar, Registration
@@ -17,6 +17,7 @@ from imslab.ims.node import Address, Answered, RandomSource, credentials_of, par
 from imslab.ims.procedure import Ask, Procedure, run
 from imslab.ims.proxy import RECORDED, Proxy, ResponseContext, Target, hop, is_same_route
 from imslab.ims.regevent import Watchers
+from imslab.ims.words import warning
 from imslab.sip import Message, transaction
 
 __all__ = ["ALGORITHMS", "METHODS", "Policy", "Scscf"]
@@ -70,7 +71,7 @@ class Scscf(Proxy):
         elif message.method not in ("REGISTER", "SUBSCRIBE"):
             self._session(message, source, now)
         elif message is octets:
-            # Handed over inside one process: what cannot be lost on the way does not come twice.
+            # Handed over inside one process, and so not lost on the way: it comes twice only while it waits.
             self._answer(message, source, now, None)
         else:
             self._once(message, source, now)
@@ -88,7 +89,11 @@ class Scscf(Proxy):
             self._queue.append(again)
 
     def _answer(self, message: Message, source: Address, now: float, key: object) -> None:
+        waits = True
+
         def answered(reply: Message, at: float) -> None:
+            nonlocal waits
+            waits = False
             self._answered.answer(key, self._send(reply, source))
             self._notify_watchers(at)
 
@@ -96,10 +101,13 @@ class Scscf(Proxy):
             answered(self._bad(message, source, at, error), at)
 
         run(self._serve(message, source, now), self._ask, now, answered, refused)
+        if waits and key is None:
+            key = transaction.key(message)
+            self._answered.first_time(key, now)
 
     def _bad(self, request: Message, source: Address, now: float, error: Malformed) -> Message:
         self._note(now, "malformed request", str(source), str(error))
-        return Message.reply(request, 400, headers=[_warning(_quotable(error))])
+        return Message.reply(request, 400, headers=[warning(error)])
 
     def _serve(self, request: Message, source: Address, now: float) -> Procedure[Message]:
         if request.method == "REGISTER":
@@ -243,7 +251,7 @@ class Scscf(Proxy):
         caller = self.registrar.find(asserted)
         if caller is None or not self.registrar.registered(caller.impi, now):
             self._note(now, "call of a user who is not registered", asserted)
-            context.refuse(403, now, [_warning("the caller is not registered")])
+            context.refuse(403, now, [warning("the caller is not registered")])
             return
         if self.policy.challenge_calls and request.method == "INVITE":
             credentials = next((c for c in request.proxy_authorization if c.is_digest), None)
@@ -265,13 +273,13 @@ class Scscf(Proxy):
             context.fork(targets, now)
         elif result is cx.Result.SUCCESS:
             self._note(now, "callee is not registered", called)
-            context.refuse(480, now, [_warning("the callee is not registered")])
+            context.refuse(480, now, [warning("the callee is not registered")])
         elif result is cx.Result.UNABLE_TO_DELIVER:
             self._note(now, "no answer from the HSS", called)
-            context.refuse(504, now, [_warning("the HSS does not answer")])
+            context.refuse(504, now, [warning("the HSS does not answer")])
         else:
             self._note(now, "no such user", called)
-            context.refuse(404, now, [_warning("the HSS knows no such user")])
+            context.refuse(404, now, [warning("the HSS knows no such user")])
 
     # -- reg event: TS 24.229, 5.4.2.1 ------------------------------------------------------
 
@@ -336,12 +344,3 @@ def _with_number(request: Message, asserted: str, caller: Registration) -> Messa
 
 def _nothing(result: None, now: float) -> None:
     """Take the end of a procedure that has done all it had to do."""
-
-
-def _warning(text: str) -> tuple[str, str]:
-    """Say why, so that the caller's side can show it (RFC 3261, 20.43)."""
-    return "Warning", f'399 imslab "{text}"'
-
-
-def _quotable(error: ImslabError) -> str:
-    return str(error).replace("\\", "").replace('"', "'").replace("\r", " ").replace("\n", " ")[:200]

@@ -68,8 +68,18 @@ def test_a_binding_counts_from_the_answer(slow):
     assert binding.expires_at == slow.network.now + 600_000
 
 
-def test_a_register_that_comes_again_meanwhile_asks_nothing_more(slow):
+@pytest.mark.parametrize("inside", [False, True], ids=["over a wire", "handed over"])
+def test_a_register_that_comes_again_meanwhile_asks_nothing_more(slow, inside):
+    """The P-CSCF sends it on each time, for the first may have been lost; the S-CSCF knows it again."""
+    first = slow.network.passed[-1]
+    assert first.destination == slow.scscf.address
+    if inside:  # as a driver does with nodes of one process
+        slow.slow.waiting.clear()
+        slow.scscf._answered = type(slow.scscf._answered)()
+        slow.scscf.receive(first.message, first.source, slow.network.now)
     slow.network.advance(4)  # timer E: the UE repeats it three times
+    again = [send for send in slow.network.passed if send.destination == slow.scscf.address]
+    assert [send.octets for send in again] == [first.octets] * 4
     assert len(slow.slow.waiting) == 1
     steps(slow, 4)
     assert slow.ue.state is State.REGISTERED
