@@ -11,7 +11,7 @@ every picture is drawn from that trace: what you see is what Wireshark will see.
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from imslab.data import profile_path
 from imslab.errors import CardError, ImslabError, Malformed
 from imslab.ims.scscf import Policy
 from imslab.ims.ue import EXPIRES
+from imslab.ipsec.offer import chosen
 from imslab.lab.call import LabCall, LiveCall, endpoint
 from imslab.lab.call import callee as decide
 from imslab.lab.card import LabCard, profile_of
@@ -42,6 +43,7 @@ __all__ = ["Lab", "LabCall", "LabCard", "LiveCall", "Seeded", "Subscriber"]
 
 NAMES = ("alice", "bob")
 KINDS = ("embedded", "kamailio")
+ESP_WAYS = ("link", "udp", "raw")
 
 
 class Lab:
@@ -54,6 +56,8 @@ class Lab:
     ``core``     "embedded", or "kamailio": a P-, I- and S-CSCF of Kamailio, with our HSS behind them
     ``hss``      a foreign HSS, "aaa://HOST:PORT", which must know the subscribers; None: our own
     ``policy``   what the S-CSCF offers: ``imslab.ims.scscf.Policy``
+    ``esp``      how ESP travels, where a subscriber registers with ``ipsec``: "link" within the process, "udp"
+                 as behind a NAT, "raw" as what it is, which takes root
     ``seed``     text: random octets are derived from it and are the same in each run (never for real keys)
     """
 
@@ -67,6 +71,7 @@ class Lab:
         hss: str | None = None,
         policy: Policy | None = None,
         seed: str | None = None,
+        esp: str = "link",
     ) -> None:
         from imslab.net.tap import Clock
 
@@ -74,13 +79,15 @@ class Lab:
             raise Malformed("a lab is live or a recording", expected="reader or trace, not both")
         if core not in KINDS:
             raise Malformed(f"unknown core {core!r}", expected=" or ".join(KINDS))
+        if esp not in ESP_WAYS:
+            raise Malformed(f"unknown way for ESP {esp!r}", expected=" or ".join(ESP_WAYS))
         self.notes: list[str] = []
         self.log: list[Event] = []
         self.clock = Clock()
         self._random = os.urandom if seed is None else Seeded(seed)
         if hss is not None and core == "kamailio":
             raise Malformed("Kamailio is given our own HSS", expected="hss with the embedded core")
-        self._settings, self._hss = (core, policy), hss
+        self._settings, self._hss, self._esp = (core, policy), hss, esp
         self._network: HomeNetwork | None = None
         self._kept = b""
         self._cached: tuple[int, Capture] | None = None
@@ -186,6 +193,7 @@ class Lab:
                 kind,
                 policy=policy,
                 hss=self._hss,
+                esp=self._esp,
                 clock=self.clock,
                 random=self._random,
                 on_event=self.log.append,
@@ -249,11 +257,16 @@ class Lab:
             self._insert(self._network, subscriber)
 
     async def _register(
-        self, subscriber: Subscriber, algorithm: str | None, transport: str, expires: int
+        self,
+        subscriber: Subscriber,
+        algorithm: str | None,
+        transport: str,
+        expires: int,
+        ipsec: "bool | str | Iterable[str]",
     ) -> "Registration":
         if self._recording is not None:
             return self._recording.registration(subscriber, algorithm)
-        terminal = await self._terminal(subscriber, transport, expires)
+        terminal = await self._terminal(subscriber, transport, expires, chosen(ipsec))
         try:
             registered = await terminal.register(algorithm)
         finally:
@@ -266,7 +279,8 @@ class Lab:
     ) -> "list[Registration]":
         if self._recording is not None:
             return self._recording.repeats(subscriber, times, algorithms, transport)
-        terminal = await self._terminal(subscriber, transport, EXPIRES)
+        old = subscriber._terminal
+        terminal = await self._terminal(subscriber, transport, EXPIRES, () if old is None else old.ipsec)
         for algorithm in times * list(algorithms):
             await terminal.register(algorithm)
             self._drain()
@@ -347,15 +361,21 @@ class Lab:
         await terminal.message(recipient, text)
         await self._settled()
 
-    async def _terminal(self, subscriber: Subscriber, transport: str, expires: int) -> "Terminal":
+    async def _terminal(
+        self, subscriber: Subscriber, transport: str, expires: int, ipsec: tuple[str, ...]
+    ) -> "Terminal":
         from imslab.net.terminal import Terminal
 
         network = await self._home()
         if not subscriber.card.profile.pcscf:
             self.notes.append("The card names no P-CSCF: the lab's own is taken.")
         address = network.proxy(transport)  # the lab is the DNS of its own names
-        old = subscriber._terminal
-        if old is not None and (old.proxy, old.identity) == (address, subscriber.card.profile):
+        if ipsec and network.esp is None:
+            raise ImslabError(
+                "Kamailio leaves IPsec to the kernel, imslab does it in user space: take the embedded core"
+            )
+        old, wanted = subscriber._terminal, (address, subscriber.card.profile, ipsec)
+        if old is not None and (old.proxy, old.identity, old.ipsec) == wanted:
             return old
         if subscriber._terminal is not None:
             subscriber._terminal.close()
@@ -371,6 +391,8 @@ class Lab:
             tap=network.ue_tap,
             on_event=self.log.append,
             after_card=self._drain,
+            ipsec=ipsec,
+            esp=network.esp,
         )
         self._drain()
         await terminal.open()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from imslab.errors import ImslabError, Malformed, NetworkError
 from imslab.ims.scscf import Policy
+from imslab.net.esp import EspInUdp, EspLink, EspOverIp, EspWay
 from imslab.net.remote_hss import address_of
 from imslab.net.tap import Clock, Tap
 from imslab.net.trace import TraceWriter
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from imslab.net.gba import WebOperator
 
 EMBEDDED, KAMAILIO = "embedded", "kamailio"
+# How ESP goes between a terminal and the P-CSCF.
+ESP_WAYS: dict[str, Callable[[], EspWay]] = {"link": EspLink, "udp": EspInUdp, "raw": EspOverIp}
 # The last octet of each node's address; the names are the columns of a ladder.
 _HOSTS = {
     "alice": 11,
@@ -43,6 +46,7 @@ class HomeNetwork:
     ``kind``    "embedded" or "kamailio"
     ``policy``  what the embedded S-CSCF offers; Kamailio offers the first of its algorithms
     ``hss``     a foreign HSS that the embedded S-CSCF asks, "aaa://HOST:PORT"; None: our own
+    ``esp``     how ESP goes to the embedded P-CSCF: "link", "udp" or "raw"
     """
 
     def __init__(
@@ -51,12 +55,14 @@ class HomeNetwork:
         *,
         policy: Policy | None,
         hss: str | None = None,
+        esp: str = "link",
         clock: Clock,
         random: "RandomSource",
         on_event: "Callable[[Event], None]",
     ) -> None:
         self.kind, self.clock, self.random = kind, clock, random
         self._policy, self._on_event, self._hss = policy, on_event, hss
+        self.esp = None if kind == KAMAILIO else ESP_WAYS[esp]()
         self.hosts: dict[str, str] = {}
         self.web: WebOperator | None = None
         self._file = io.BytesIO()
@@ -152,7 +158,7 @@ class HomeNetwork:
         if self.kind == EMBEDDED:
             from imslab.net.core import Core
 
-            common |= {"policy": self._policy, "hss": self._hss}
+            common |= {"policy": self._policy, "hss": self._hss, "esp": self.esp}
             return Core(host=host["p-cscf"], scscf=host["s-cscf"], **common)
         from imslab.kamailio import Configuration, Kamailio
 

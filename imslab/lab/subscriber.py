@@ -1,6 +1,6 @@
 """A person with a card: what alice and bob can be asked to do in a notebook."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -33,15 +33,21 @@ class Subscriber:
         return f"<{self.name}: {self.card.profile.impu[0]}>"
 
     async def register(
-        self, algorithm: str | None = None, *, transport: str = "UDP", expires: int = EXPIRES
+        self,
+        algorithm: str | None = None,
+        *,
+        transport: str = "UDP",
+        expires: int = EXPIRES,
+        ipsec: "bool | str | Iterable[str]" = False,
     ) -> "Registration":
         """Register, and return what happened, with ``ladder()`` and ``timing()``.
 
         ``algorithm``  "AKAv1-MD5", "AKAv2-MD5", "AKAv2-SHA-256"; None takes the strongest offered
         ``transport``  "UDP", "TCP" or "WS"
+        ``ipsec``      protect the access (TS 33.203, 7): True, or transforms: "aes-cbc/hmac-sha-1-96", ...
         Raises MacFailure, RegistrationFailed, CardError or NetworkError.
         """
-        registration = await self._lab._register(self, algorithm, transport, expires)
+        registration = await self._lab._register(self, algorithm, transport, expires, ipsec)
         self._left = False
         return registration
 
