@@ -56,7 +56,7 @@ class Lab:
     ``core``     "embedded", or "kamailio": a P-, I- and S-CSCF of Kamailio, with our HSS behind them
     ``hss``      a foreign HSS, "aaa://HOST:PORT", which must know the subscribers; None: our own
     ``policy``   what the S-CSCF offers: ``imslab.ims.scscf.Policy``
-    ``esp``      how ESP travels, where a subscriber registers with ``ipsec``: "link" within the process, "udp"
+    ``esp``      how ESP travels where a subscriber registers with ``ipsec``: "link" within the process, "udp"
                  as behind a NAT, "raw" as what it is, which takes root
     ``seed``     text: random octets are derived from it and are the same in each run (never for real keys)
     """
