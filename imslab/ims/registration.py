@@ -58,6 +58,7 @@ class Registration:
         self.failure: ImslabError | None = None
         self._cseq, self._call_id, self._from_tag = 0, "", ""
         self._challenges = 0
+        self._raised = False  # the network has wanted a longer registration, and is asked for it
         self._responder: Responder | None = None
         self._proven: Responder | None = None  # the one whose answer with RES was sent last
         self._last: tuple[str, str] = ("", "")  # nonce and response of the last answer
@@ -89,7 +90,7 @@ class Registration:
         if self.state in (State.REGISTERING, State.LEAVING):
             raise RegistrationFailed(f"already {self.state.value}", status=None, advice="wait for its end")
         self.state, self.failure = state, None
-        self._challenges, self._responder, self._proven = 0, None, None
+        self._challenges, self._raised, self._responder, self._proven = 0, False, None, None
         if self._refresh is not None:
             self._refresh.cancel()
         if fresh or not self._call_id:
@@ -137,13 +138,17 @@ class Registration:
             self._fail(self.failure, now)
         elif response.status == 401:
             self._challenged(response, now)
-        elif response.status == 423 and response.min_expires and self.expires < response.min_expires:
-            self.expires = response.min_expires
+        elif response.status == 423 and self._may_ask_for(response.min_expires or 0):
+            self._raised, self.expires = True, response.min_expires or 0
             self._send(now, self._agent.requests.nothing_yet())
         elif 200 <= response.status < 300:
             self._succeeded(response, now)
         else:
             self._fail(_refused(response), now)
+
+    def _may_ask_for(self, seconds: int) -> bool:
+        """Tell whether to ask for what a 423 wants (RFC 3261, 10.2.8): more than before, and only once."""
+        return not self._raised and self.expires < seconds
 
     def _challenged(self, response: Message, now: float) -> None:
         self._challenges += 1
@@ -261,6 +266,7 @@ def _refused(response: Message) -> RegistrationFailed:
         403: "the network knows no such user, or the answer was wrong: imslab explain names the reason",
         404: "no such user in this domain",
         408: "the core did not answer",
+        423: "ask for a longer registration",
         421: "the P-CSCF lets nobody in without IPsec: offer it",
         480: "the HSS gave no vector",
         494: "what was agreed on is not what arrived there: somebody on the way bids down",
