@@ -3,6 +3,7 @@
 import pytest
 
 import imslab
+from imslab.data import path
 from imslab.errors import ImslabError, Malformed, NetworkError
 from imslab.ims.scscf import Policy
 from imslab.ipsec import TRANSFORMS
@@ -99,6 +100,19 @@ async def test_the_saved_trace_opens_as_a_lab(lab, tmp_path):
     recorded = await again.alice.register(ipsec=True)
     assert recorded.challenge.nonce == live.challenge.nonce and recorded.result == "registered"
     assert again.capture.esp == lab.capture.esp
+
+
+async def test_the_committed_trace():
+    lab = imslab.Lab(trace=path("traces", "register-ipsec.pcapng"))
+    registration = await lab.alice.register(ipsec=True)
+    assert registration.result == "registered" and registration.challenge.verified
+    assert [f"{flow.encryption}/{flow.integrity}" for flow in lab.capture.esp] == [
+        *4 * ["aes-cbc/hmac-sha-1-96"],
+        *2 * ["aes-gcm/null"],
+    ]
+    assert [flow.packets for flow in lab.capture.esp] == [flow.decrypted for flow in lab.capture.esp]
+    assert [login.result for login in lab.capture.logins] == 3 * ["registered"]
+    assert list(lab.capture.messages["text"]) == ["nobody between us reads this"]
 
 
 async def test_not_on_kamailio():

@@ -17,6 +17,7 @@ from imslab import Lab, refuses
 from imslab.aka import digest, generate_vector
 from imslab.data import profile_path
 from imslab.errors import AkaError, NetworkError, RegistrationFailed
+from imslab.ims.scscf import Policy
 from imslab.kamailio import Kamailio, missing
 from imslab.lab import LiveCall, Seeded
 from imslab.media import RtpEndpoint
@@ -47,6 +48,14 @@ async def register_resync(lab: Lab) -> None:
     await lab.alice.register("AKAv2-MD5")
     lab.core.hss.forget_sqn(lab.alice.card.profile.impi)
     await lab.alice.register("AKAv2-MD5")
+
+
+async def register_ipsec(lab: Lab) -> None:
+    """Record protected logins of alice, who then agrees anew, and of bob; and a text message between them."""
+    await lab.alice.register(ipsec=True)
+    await lab.alice.register(ipsec=True)
+    await lab.bob.register(ipsec="aes-gcm/null")
+    await lab.alice.message(lab.bob, "nobody between us reads this")
 
 
 async def card_session(lab: Lab) -> None:
@@ -205,6 +214,7 @@ TRACES: dict[str, Callable[[Lab], Awaitable[None]]] = {
     "ota-update": ota_update,
     "register-akav1": register_akav1,
     "register-akav2": register_akav2,
+    "register-ipsec": register_ipsec,
     "register-resync": register_resync,
     "sdes-call": sdes_call,
     "webrtc-call": webrtc_call,
@@ -213,6 +223,8 @@ TRACES: dict[str, Callable[[Lab], Awaitable[None]]] = {
 
 WITH_BROWSER = {"browser-demo": browser_demo}  # they need Chromium
 ON_KAMAILIO = {"kamailio-call": kamailio_call}
+# Where IPsec protects the access, networks ask for AKAv1 alone (TS 33.203, 6.1).
+SETTINGS: dict[str, dict[str, Any]] = {"register-ipsec": {"policy": Policy(algorithms=("AKAv1-MD5",))}}
 
 
 async def make(name: str) -> Path:
@@ -221,7 +233,7 @@ async def make(name: str) -> Path:
         path = HERE / f"{name}.pcapng"
         path.write_bytes(await WITH_BROWSER[name]())
         return path
-    lab = Lab(seed=name, core="kamailio" if name in ON_KAMAILIO else "embedded")
+    lab = Lab(seed=name, core="kamailio" if name in ON_KAMAILIO else "embedded", **SETTINGS.get(name, {}))
     try:
         await {**TRACES, **ON_KAMAILIO}[name](lab)
         return lab.save(HERE / f"{name}.pcapng")
