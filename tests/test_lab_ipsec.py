@@ -112,7 +112,7 @@ async def test_the_committed_trace():
     ]
     assert [flow.packets for flow in lab.capture.esp] == [flow.decrypted for flow in lab.capture.esp]
     assert [login.result for login in lab.capture.logins] == 3 * ["registered"]
-    assert list(lab.capture.messages["text"]) == ["nobody between us reads this"]
+    assert list(lab.capture.texts["text"]) == ["nobody between us reads this"]
 
 
 async def test_not_on_kamailio():
