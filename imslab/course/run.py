@@ -33,6 +33,9 @@ _MACHINE_PATH = re.compile(
 )
 
 
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How one notebook went: its faults (none is good), and the seconds that it took."""
@@ -55,7 +58,15 @@ def _errors(notebook: Any) -> Iterator[str]:
     for number, cell in enumerate(code, 1):
         for output in cell.outputs:
             if output.output_type == "error":
-                yield f"code cell {number} ended with {output.ename}: {output.evalue[:200]}"
+                where = _last_line(output.get("traceback", []))
+                yield f"code cell {number} ended with {output.ename}: {output.evalue[:200]}{where}"
+
+
+def _last_line(traceback: list[str]) -> str:
+    """Return the innermost line that a traceback of IPython points at, "" when there is none."""
+    plain = _COLOUR.sub("", "\n".join(traceback))
+    lines = [line for line in plain.splitlines() if line.lstrip().startswith("-->")]
+    return f" (at {lines[-1].lstrip('- >')})" if lines else ""
 
 
 def _faults_of_cells(notebook: Any, code: list[Any]) -> Iterator[str]:

@@ -284,6 +284,7 @@ class Lab:
         for algorithm in times * list(algorithms):
             await terminal.register(algorithm)
             self._drain()
+        await self._settled()
         impi = subscriber.card.profile.impi
         return [r for r in self.capture.logins if r.impi == impi][-times * len(algorithms) :]
 

@@ -148,6 +148,15 @@ def test_runs_in_a_real_kernel_and_stores_the_same_twice(tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("_package_on_path")
+def test_the_line_that_failed_is_named(tmp_path: Path) -> None:
+    file = stored(
+        tmp_path, IMPORTS, "def f(x):\n    assert x > 1", "answer = 2\nassert answer\nf(answer - 1)"
+    )
+    (fault,) = run(file, store=True).faults
+    assert fault == "code cell 3 ended with AssertionError:  (at 2     assert x > 1)"
+
+
+@pytest.mark.usefixtures("_package_on_path")
 def test_a_wrong_answer_in_a_solution_is_not_stored(tmp_path: Path) -> None:
     file = stored(tmp_path, IMPORTS, "answer = 6", "assert answer\ncheck('x', answer, expected=7)")
     before = file.read_text()
