@@ -34,6 +34,7 @@ _MACHINE_PATH = re.compile(
 
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_ARROW = re.compile(r"-+> ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def _errors(notebook: Any) -> Iterator[str]:
 def _last_line(traceback: list[str]) -> str:
     """Return the innermost line that a traceback of IPython points at, "" when there is none."""
     plain = _COLOUR.sub("", "\n".join(traceback))
-    lines = [line for line in plain.splitlines() if line.lstrip().startswith("-->")]
+    lines = [line for line in plain.splitlines() if _ARROW.match(line)]
     return f" (at {lines[-1].lstrip('- >')})" if lines else ""
 
 
