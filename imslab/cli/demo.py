@@ -146,6 +146,9 @@ def _introduce(demo: "Demo") -> None:
     for name in demo.people:
         print(f"  {name}: {demo.page(name)}")
     print("Each holds a code that pairs the page with that subscriber's card; it is good once.")
+    for person in demo.people.values():
+        if problem := person.card_problem():
+            print(f"The page will ask for {person.name}'s card: {problem}")
     for name, password in demo.passwords.items():
         print(f"Password of {name}, in the settings of the page: {password}")
     if demo.certificate is not None:

@@ -131,6 +131,10 @@ class Person:
             "profile": {"impi": profile.impi, "impu": profile.impu, "domain": profile.domain},
         }
 
+    def card_problem(self) -> str:
+        """Say why the reader gives no card, and what mends it; "" when it does."""
+        return self.slot.problem() if isinstance(self.slot, ReaderSlot) else ""
+
     def card_state(self) -> str:
         """Say whether the card is there."""
         there = all(reader["present"] for reader in self.bridge.readers())

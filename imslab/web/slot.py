@@ -89,10 +89,14 @@ class ReaderSlot:
 
     def present(self) -> bool:
         """Connect once more beside whoever is connected: only this tells on every reader."""
+        return not self.problem()
+
+    def problem(self) -> str:
+        """Say why there is no card, and what mends it; "" when there is one."""
         from imslab.uicc import pcsc
 
         try:
             pcsc.connect(self._wanted).close()
-        except CardError:
-            return False
-        return True
+        except CardError as error:
+            return str(error)
+        return ""

@@ -67,6 +67,16 @@ def test_quiet_and_tls():
     assert re.search(r"fingerprint must be\n  (?:[0-9a-f]{2}:){31}[0-9a-f]{2}\n", lines)
 
 
+def test_a_reader_without_a_card_is_said_at_once_and_waited_for():
+    process = start("--quiet", "--reader", "no such reader")
+    try:
+        lines = "".join(read_until(process, "Ctrl-C stops."))
+    finally:
+        stop(process)
+    assert process.returncode == 0
+    assert "The page will ask for alice's card: " in lines and "bob's card" not in lines
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
