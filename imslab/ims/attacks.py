@@ -1,4 +1,4 @@
-"""What somebody on the way can do: lose a message, write it anew, relay a card's answer.
+"""What somebody on the way can do: lose a message, write it anew, bid down, relay a card's answer.
 
 Each function returns an ``intercept`` for ``imslab.ims.network.Network``. Attacks of RFC 3310,
 section 5, and RFC 4169, sections 1 and 4, are two lines with them.
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from imslab.aka import Answer
 from imslab.ims.network import Card, Intercept
 from imslab.ims.node import Address, Send
+from imslab.ims.pcscf import Pcscf
 from imslab.sip import Message
 
 Where = Callable[[Message], bool]
@@ -53,6 +54,28 @@ def lose(
         return []
 
     return intercept
+
+
+def bid_down(transform: str) -> Intercept:
+    """Return an intercept that leaves only ``transform`` in what two ends say of it in clear.
+
+    Both then choose the weakest in good faith; that is what Security-Verify is for (RFC 3329, 5). An end
+    that does not offer it is left alone.
+    """
+    names = ("Security-Client", "Security-Server")
+
+    def weaker(message: Message) -> Message:
+        for name, rows in zip(names, (message.security_client, message.security_server), strict=True):
+            kept = [one for one in rows if f"{one.ealg}/{one.alg}" == transform]
+            message = message.with_rows(name, kept) if kept else message
+        return message
+
+    return rewrite(weaker)
+
+
+def leak_keys(pcscf: Pcscf) -> None:
+    """Let a P-CSCF leave ck and ik in the challenge: TS 24.229, 5.2.2 forbids it, some in the field do it."""
+    pcscf._challenged = lambda response, pending: response  # type: ignore[method-assign]
 
 
 def _fits(to: Address | None, status: int | None, where: Where | None) -> Callable[[Send, Message], bool]:

@@ -5,7 +5,7 @@ import pytest
 from imslab.data import profile_path
 from imslab.errors import RegistrationFailed
 from imslab.ims import Address
-from imslab.ims.attacks import Relay
+from imslab.ims.attacks import Relay, bid_down, leak_keys
 from imslab.ims.node import ESP
 from imslab.ims.security_server import without_agreement
 from imslab.ims.ue import State
@@ -76,17 +76,6 @@ def test_nothing_in_common():
 # -- a middleman: RFC 3329, section 5 ---------------------------------------------------------------
 
 
-def weaker(message):
-    """Leave what hides nothing."""
-    for name, rows in (
-        ("Security-Client", message.security_client),
-        ("Security-Server", message.security_server),
-    ):
-        kept = [one for one in rows if (one.alg, one.ealg) == ("hmac-sha-1-96", "null")]
-        message = message.with_rows(name, kept) if kept else message
-    return message
-
-
 def without_the_last(name):
     return lambda m: m.with_rows(name, list(m.all(name))[:-1]) if name in m else m
 
@@ -112,14 +101,7 @@ def test_one_list_is_shorter_than_it_was(name, status, why):
 def test_bidding_down_in_both_directions():
     """Both choose NULL encryption in good faith; the protected REGISTER tells what was said in clear."""
     network = gm()
-    both = network.ue.address, network.pcscf.address
-
-    def intercept(send):
-        if send.source in both and send.destination in both:
-            return [send._replace(octets=bytes(weaker(Message.parse(send.octets))))]
-        return [send]
-
-    network.intercept = intercept
+    network.intercept = bid_down("null/hmac-sha-1-96")
     with pytest.raises(RegistrationFailed, match="494"):
         network.register()
     assert refusals(network)[0][1] == "Security-Verify is not what Security-Server said"
@@ -150,7 +132,8 @@ def test_one_who_changes_what_is_under_ik(at):
 def test_bidding_down_in_one_direction_ends_in_silence():
     """The two choose differently: nothing opens, and nothing is registered."""
     network = gm()
-    altered(network, weaker)
+    both_ways = bid_down("null/hmac-sha-1-96")
+    network.intercept = lambda send: both_ways(send) if send.source == network.ue.address else [send]
     assert network.register() is None
     network.advance(33)
     assert network.ue.state is State.FAILED and len(to_core(network)) == 1
@@ -394,6 +377,26 @@ def test_keys_come_from_the_challenge_and_not_from_what_it_would_be():
         Address("127.0.0.21", 0, ESP),
     )
     assert dropped(network) == [], "it was opened: the packet is as good as the terminal's own"
+
+
+def test_an_end_that_does_not_offer_the_weakest_is_left_alone():
+    network = gm(ipsec="aes-gcm/null")
+    network.intercept = bid_down("null/hmac-sha-1-96")
+    with pytest.raises(RegistrationFailed, match="null/hmac-sha-1-96, not with aes-gcm/null"):
+        network.register()
+
+
+def test_a_pcscf_that_leaves_the_keys_in_the_challenge():
+    network = gm()
+    leak_keys(network.pcscf)
+    network.register()
+    (challenge,) = network.to_ue
+    told = challenge.www_authenticate[0]
+    assert (
+        bytes.fromhex(told.ck)
+        == network.ue.database.active(network.ue.proxy[:2]).associations.request.sa.encryption_key
+    )
+    assert bytes.fromhex(told.ik)
 
 
 def test_what_stays_between_the_two():

@@ -5,7 +5,7 @@ import pytest
 from imslab.capture import open_capture
 from imslab.data import profile_path
 from imslab.errors import Malformed
-from imslab.ims.attacks import lose
+from imslab.ims.attacks import leak_keys, lose
 from imslab.ims.home import HomeNetwork
 from imslab.lab import Seeded
 from imslab.net.record import record
@@ -41,3 +41,25 @@ def test_only_datagrams():
     home.register()
     with pytest.raises(Malformed, match="TCP"):
         record(home)
+
+
+def test_esp_is_there_as_it_is():
+    home = HomeNetwork(ALICE, random=Seeded("record"), ipsec=True)
+    home.register()
+    capture = open_capture(record(home), profile=ALICE)
+    assert len(capture) == len(home.passed) and capture.warnings == []
+    assert [flow.decrypted for flow in capture.esp] == [1, 1] and len(capture.sip) == 8
+
+
+def test_what_somebody_between_two_nodes_sees():
+    home = HomeNetwork(ALICE, random=Seeded("record"), ipsec=True)
+    home.register()
+    ends = home.ue.address.host, home.pcscf.address.host
+    seen = open_capture(record(home, between=ends))
+    assert [event.message.start_line[:8] for event in seen.sip] == ["REGISTER", "SIP/2.0 "]
+    assert [(flow.packets, flow.decrypted) for flow in seen.esp] == [(1, 0), (1, 0)]
+    leaking = HomeNetwork(ALICE, random=Seeded("record"), ipsec=True)
+    leak_keys(leaking.pcscf)
+    leaking.register()
+    seen = open_capture(record(leaking, between=ends))
+    assert [flow.keys_from for flow in seen.esp] == 2 * ["sec-agree (401)"] and len(seen.sip) == 4
