@@ -256,7 +256,7 @@ class Pcscf(Proxy):
         via = Via("UDP", self._host, self.address.port, Params({"branch": branch}))
         self._pending[branch] = Pending(source, key, request, now + PATIENCE, self._under, offer)
         onward = request.prepend("Via", via).with_header("Max-Forwards", hops - 1)
-        # Until there is an answer to repeat, a REGISTER that comes again goes on again: the first may be lost.
+        # Without an answer to repeat, a REGISTER that comes again goes on again: the first may be lost.
         self._answered.answer(key, self._send(onward, self.core))
 
     # -- sessions: TS 24.229, 5.2.6 and 5.2.7 -----------------------------------------------
