@@ -9,6 +9,24 @@ from tests.browser.chromium import call_state, dial, drawn, figures, state
 pytestmark = [pytest.mark.component("chromium"), pytest.mark.asyncio(loop_scope="session")]
 
 
+# The loudest sample of four seconds, from 0 to 1.
+ENERGY = """async () => {
+    const context = new AudioContext();
+    await context.resume();
+    const source = context.createMediaStreamSource(document.getElementById('remote').srcObject);
+    const analyser = context.createAnalyser();
+    source.connect(analyser);
+    const data = new Float32Array(analyser.fftSize);
+    let most = 0;
+    for (const end = performance.now() + 4000; performance.now() < end && most < 0.01; ) {
+        await new Promise((done) => setTimeout(done, 50));
+        analyser.getFloatTimeDomainData(data);
+        most = Math.max(most, ...data.map(Math.abs));
+    }
+    return most;
+}"""
+
+
 async def until(condition, seconds=20.0):
     """Wait until ``condition``, a coroutine function, is true."""
     async with asyncio.timeout(seconds):
@@ -75,23 +93,25 @@ async def test_nothing_is_asked_of_any_other_server(stage):
 async def test_sound_is_heard_and_not_silence(stage):
     """The fake device beeps: what comes out at the other end has energy."""
     alice, bob = await stage.call()
-    energy = """async () => {
-        const context = new AudioContext();
-        await context.resume();
-        const source = context.createMediaStreamSource(document.getElementById('remote').srcObject);
-        const analyser = context.createAnalyser();
-        source.connect(analyser);
-        const data = new Float32Array(analyser.fftSize);
-        let most = 0;
-        for (const end = performance.now() + 4000; performance.now() < end && most < 0.01; ) {
-            await new Promise((done) => setTimeout(done, 50));
-            analyser.getFloatTimeDomainData(data);
-            most = Math.max(most, ...data.map(Math.abs));
-        }
-        return most;
-    }"""
     for page in (alice, bob):
-        assert await page.evaluate(energy) > 0.01
+        assert await page.evaluate(ENERGY) > 0.01
+
+
+async def test_the_robot_shows_a_clock_and_sends_back_what_it_hears(stage):
+    alice = await stage.login("alice")
+    await dial(alice, "carol")
+    await call_state(alice, "talking")
+    before = await figures(alice)
+
+    async def grown():
+        octets, frames = await figures(alice)
+        return octets > before[0] + 20_000 and frames > before[1] + 15
+
+    await until(grown)
+    assert await alice.evaluate(ENERGY) > 0.01  # nothing but our own beep, on its way back
+    await alice.click("#hangup")
+    await call_state(alice, "ended")
+    assert stage.complaints == []
 
 
 async def test_mute_and_hold_and_both_sides_know(stage):
