@@ -11,7 +11,12 @@ from imslab.ims.node import Address, Event, Node
 from imslab.net.drive import Driver
 from imslab.net.tap import Tap
 from imslab.net.udp import cannot_bind
+from imslab.net.waiting import PATIENCE, Waiting
 from imslab.sip import BadMessage, Message, StreamFramer
+
+MOST = 20_000  # connections of one server; fewer where the system allows fewer files
+_UNSENT = 1 << 20  # octets that the other end has not read: who reads nothing is cut off
+_BACKLOG = 1024  # connections that the kernel keeps until they are accepted
 
 
 class Connection(asyncio.Protocol):
@@ -54,6 +59,11 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
+    def abort(self) -> None:
+        """Close the connection now, whatever is still to be written."""
+        if self._transport is not None:
+            self._transport.abort()
+
     @property
     def _tap(self) -> Tap | None:
         return self._wire.driver.tap
@@ -67,6 +77,9 @@ class Connection(asyncio.Protocol):
             return False
         if self._tap is not None:
             self._tap.stream(self.local, self.remote, octets)
+        if self._transport.get_write_buffer_size() > _UNSENT:
+            self._transport.abort()
+            return False
         self._transport.write(octets)
         return True
 
@@ -98,6 +111,7 @@ class TcpConnection(Connection):
         if new := self._framer.pings - self._answered_pings:
             self._answered_pings += new
             self._write(b"\r\n" * new)
+        self._wire.heard(self, self._framer.pending, complete=bool(messages))
         self._deliver(messages)
 
     def _deliver(self, messages: Iterable[Message]) -> None:
@@ -119,6 +133,9 @@ class StreamWire:
         self._server: asyncio.Server | None = None
         self.connections: dict[Address, Connection] = {}
         self.address = Address("", 0)
+        self._waiting: Waiting[Connection] = Waiting()
+        self._timer: asyncio.TimerHandle | None = None
+        self._most = _files(MOST)
 
     async def listen(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> None:
         """Accept connections at ``host``:``port``, with ``tls`` inside it; NetworkError when that fails."""
@@ -126,7 +143,7 @@ class StreamWire:
         name = self._new(self, client=False).transport_name
         try:
             self._server = await loop.create_server(
-                lambda: self._new(self, client=False), host, port, ssl=tls
+                lambda: self._new(self, client=False), host, port, ssl=tls, backlog=_BACKLOG
             )
         except OSError as error:
             raise cannot_bind(error, host, port, name) from None
@@ -165,11 +182,44 @@ class StreamWire:
         return connection is not None and connection.send(octets)
 
     def opened(self, connection: Connection) -> None:
-        """Keep a new connection."""
+        """Keep a new connection; when there are too many, whoever has kept us waiting the longest goes."""
         self.connections[connection.remote] = connection
+        if self._server is None:
+            return  # we have called: it is for the UE to wait, or not
+        self._waiting.begin(connection, self.driver.clock())
+        if len(self.connections) > self._most:
+            self._give_up([self._waiting.oldest() or connection], "too many connections")
+        self._arm()
+
+    def heard(self, connection: Connection, octets: int, *, complete: bool) -> None:
+        """Take notice of what came: ``octets`` of an unfinished message are kept."""
+        if self._server is not None:
+            self._waiting.heard(connection, octets, self.driver.clock(), complete=complete)
+            self._give_up(self._waiting.excess(), "unfinished messages fill the memory")
+            self._arm()
+
+    def _arm(self) -> None:
+        at = self._waiting.timer()
+        if at is not None and self._timer is None:
+            delay = max(0.0, at - self.driver.clock())
+            self._timer = asyncio.get_running_loop().call_later(delay, self._lose_patience)
+
+    def _lose_patience(self) -> None:
+        self._timer = None
+        late = self._waiting.overdue(self.driver.clock())
+        self._give_up(late, f"no whole message in {PATIENCE:g} s")
+        self._arm()
+
+    def _give_up(self, connections: list[Connection], why: str) -> None:
+        for connection in connections:
+            self._waiting.end(connection)
+            connection.abort()
+        if connections:
+            self.note("connections closed", f"{len(connections)}", why)
 
     def lost(self, connection: Connection) -> None:
         """Forget a connection, and tell the node."""
+        self._waiting.end(connection)
         if self.connections.pop(connection.remote, None) is not None and self._node is not None:
             self._node.closed(connection.remote, self.driver.clock())
             self.driver.step(self._node)
@@ -184,8 +234,20 @@ class StreamWire:
         if self._server is not None:
             self._server.close()
             self._server = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         for connection in list(self.connections.values()):
             connection.close()
+
+
+def _files(most: int) -> int:
+    """Return ``most``, or as many as leave half of the process's files to others."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return most
+    return max(16, min(most, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2 - 64))
 
 
 def _address(name: tuple[Any, ...] | None, transport: str) -> Address:

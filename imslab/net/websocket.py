@@ -37,8 +37,9 @@ class WebSocketConnection(Connection):
     def __init__(self, wire: StreamWire, *, client: bool) -> None:
         super().__init__(wire, client=client)
         self._protocol: ServerProtocol | ClientProtocol | None = None
-        self._fragments: list[bytes] = []
-        self._binary = False
+        self._fragments = bytearray()
+        self._kept = 0  # octets of what is not finished
+        self._finished = False  # something whole came with the last octets: a message, or the handshake
         self.opening: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if not client:
             self._protocol = ServerProtocol(subprotocols=[SUBPROTOCOL], max_size=_LARGEST)
@@ -61,6 +62,7 @@ class WebSocketConnection(Connection):
         protocol = self._protocol
         if protocol is None:
             return
+        self._finished = False
         protocol.receive_data(data)
         for event in protocol.events_received():
             if isinstance(event, Request):
@@ -70,6 +72,10 @@ class WebSocketConnection(Connection):
             else:
                 self._frame(event)
         self._flush()
+        # Of what is not finished the library keeps parts that it does not show: all that came counts.
+        begun = len(protocol.reader.buffer) + len(self._fragments)
+        self._kept = begun if self._finished else self._kept + len(data)
+        self._wire.heard(self, self._kept, complete=self._finished)
         if protocol.close_expected() or protocol.state is State.CLOSED:
             self.close()
 
@@ -113,6 +119,7 @@ class WebSocketConnection(Connection):
             response = protocol.reject(HTTPStatus.FORBIDDEN, "This origin may not open a SIP connection.\n")
             self._wire.note("WebSocket refused", str(self.remote), f"origin {origin!r}")
         protocol.send_response(response)
+        self._finished = True
 
     def _opened(self, response: Response) -> None:
         protocol = self._protocol
@@ -129,13 +136,14 @@ class WebSocketConnection(Connection):
     def _frame(self, frame: object) -> None:
         assert isinstance(frame, Frame)
         if frame.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
-            self._fragments.append(bytes(frame.data))
+            self._fragments += frame.data
             if frame.fin:
-                octets, self._fragments = b"".join(self._fragments), []
+                octets, self._fragments = bytes(self._fragments), bytearray()
                 self._message(octets)
 
     def _message(self, octets: bytes) -> None:
         ping, pong = _KEEP_ALIVE
+        self._finished = True
         if octets == ping:
             self.send(pong)
         elif octets.strip(b"\r\n"):
