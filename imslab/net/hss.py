@@ -18,6 +18,7 @@ from imslab.net.udp import cannot_bind
 
 PATIENCE = 5.0  # seconds that a peer may take to answer RTR or PPR
 _MOST_PEERS = 64
+_INTRODUCTION = 10.0  # seconds until a peer must have said who it is (CER)
 _UNSENT = 1 << 20  # octets that a peer has not read: one that reads nothing is cut off
 
 
@@ -148,6 +149,7 @@ class _Peer(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._remote = Address("", 0, "TCP")
         self._waiting: dict[int, asyncio.Future[int]] = {}
+        self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take a connection, or refuse it when there are too many."""
@@ -159,11 +161,14 @@ class _Peer(asyncio.Protocol):
             self._transport.abort()
             return
         self._server._peers.add(self)
+        self._deadline = asyncio.get_running_loop().call_later(_INTRODUCTION, self._turn_out)
         if self._server.tap is not None:
             self._server.tap.opened(self._remote, self._server.address)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the peer, and tell those who wait for its answer."""
+        if self._deadline is not None:
+            self._deadline.cancel()
         self._server._peers.discard(self)
         for waiting in self._waiting.values():
             if not waiting.done():
@@ -185,6 +190,12 @@ class _Peer(asyncio.Protocol):
             self._server._note("no Diameter", str(self._remote), str(error))
             if self._transport is not None:
                 self._transport.abort()
+
+    def _turn_out(self) -> None:
+        """Close on somebody who does not say who it is: peers are few, and its place is wanted."""
+        if not self.identity and self._transport is not None:
+            self._server._note("no peer", str(self._remote), f"no CER in {_INTRODUCTION:g} s")
+            self._transport.abort()
 
     def leave(self) -> None:
         """Say that the node goes down, and close."""

@@ -1,8 +1,10 @@
 """The HSS on a socket: peers, questions about subscribers, what it says by itself, and bad peers."""
 
 import asyncio
+import contextlib
+import socket
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -167,6 +169,61 @@ async def test_garbage_ends_that_peer_and_no_other(
     other.writer.close()
     assert events[-1].what == "no Diameter"
     assert (await peer.ask(LocationInfoRequest(IMPU))).result == 5003  # the first one is served on
+
+
+async def test_garbage_in_many_pieces_and_from_many_sides(server: HssServer, peer: Peer) -> None:
+    """Others are served on all the while, and what is kept of a message that never ends is bounded."""
+    many = [await asyncio.open_connection(*server.address[:2]) for _ in range(40)]
+    noise = Seeded("noise")
+    for number, (_, writer) in enumerate(many):
+        endless = b"\x01" + (diameter.MOST - number).to_bytes(3) + b"\x80" + noise(30_000)
+        writer.write(noise(5000) if number % 2 else endless)
+    for _ in range(20):
+        assert (await peer.ask(LocationInfoRequest(IMPU))).result == 5003
+    held = [len(one._framer._buffer) for one in server._peers]
+    assert max(held) <= diameter.MOST and len(held) <= 41
+    for _, writer in many:
+        writer.write(noise(diameter.MOST))  # the endless ones end, and were no message
+    async with asyncio.timeout(10):
+        while len(server._peers) > 1:
+            await peer.ask(LocationInfoRequest(IMPU))
+    for _, writer in many:
+        writer.close()
+
+
+async def test_strangers_who_say_nothing_do_not_keep_peers_out(
+    server: HssServer, events: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imslab.net.hss._INTRODUCTION", 0.05)
+    many = [await asyncio.open_connection(*server.address[:2]) for _ in range(80)]
+    for reader, writer in many:
+        with contextlib.suppress(ConnectionError):
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()
+    assert {event.why for event in events if event.what == "no peer"} == {"no CER in 0.05 s"}
+    late = Peer(*await asyncio.open_connection(*server.address[:2]))
+    assert cx.decode(await late.say(SCSCF.request(diameter.CAPABILITIES_EXCHANGE, 1))).result == 2001
+    await asyncio.sleep(0.1)
+    assert (await late.ask(LocationInfoRequest(IMPU))).result == 5003  # who has said it may stay
+    late.writer.close()
+
+
+async def test_a_peer_that_reads_nothing_is_cut_off(
+    server: HssServer, stranger: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imslab.net.hss._UNSENT", 10_000)
+    await stranger.say(SCSCF.request(diameter.CAPABILITIES_EXCHANGE, 1))
+    transport = next(iter(server._peers))._transport
+    assert transport is not None
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    cast(asyncio.Transport, stranger.writer.transport).pause_reading()
+    question = cx.encode_request(LocationInfoRequest(IMPU), PEERS, session="s", identifier=1)
+    with contextlib.suppress(ConnectionError):
+        async with asyncio.timeout(20):
+            while server._peers:
+                stranger.writer.write(question * 20)
+                await asyncio.sleep(0)
+    assert server.peers == []
 
 
 async def registered(peer: Peer) -> None:
