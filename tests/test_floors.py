@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "imslab"
 ROOF = 6  # imslab/__init__.py and __main__.py: they name rooms of every floor
 FLOORS = {
     "imslab.cli": 5, "imslab.lab": 5, "imslab.course": 5, "imslab.charts": 5,
-    "imslab.capture": 4,
+    "imslab.capture": 4, "imslab.interop": 4,
     "imslab.net": 3, "imslab.media": 3, "imslab.web": 3, "imslab.kamailio": 3, "imslab.uicc.pcsc": 3,
     "imslab.uicc.vpcd": 3,
     "imslab.srtp.parallel": 3,

@@ -47,6 +47,9 @@ COMMANDS = {
         "Example: imslab anonymise field.pcapng public.pcapng --k @k --opc @opc",
     ),
     "core": Command("core", "core", "Example: imslab core --port 5060 --profile data/profiles/alice.json"),
+    "interop": Command(
+        "interop", "interop", "Example: imslab interop data/profiles/alice.json --peer kamailio --out build/alice"
+    ),
     "demo": Command("demo", "demo", "Example: imslab demo --trace demo.pcapng"),
 }  # fmt: skip
 GROUPS = ("card", "kamailio")

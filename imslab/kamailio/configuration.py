@@ -61,20 +61,20 @@ class Configuration:
         Raises ImslabError when that cannot be done.
         """
         try:
-            tables = directory / "tables"
-            tables.mkdir(parents=True, exist_ok=True)
-            for name, text in self._tables().items():
-                (tables / name).write_text(text, "utf-8")
-            for name in CSCFS:
-                (directory / f"{name}.cfg").write_text(self._render(f"{name}.cfg", directory), "utf-8")
-                if name != "pcscf":
-                    own = self._diameter(name)
-                    (directory / f"{name}.xml").write_text(
-                        self._render("diameter.xml", directory, own), "utf-8"
-                    )
+            (directory / "tables").mkdir(parents=True, exist_ok=True)
+            for name, text in self.files(directory).items():
+                (directory / name).write_text(text, "utf-8")
         except OSError as error:
             raise ImslabError(f"{directory} cannot be written: {error.strerror or error}") from None
         return {name: directory / f"{name}.cfg" for name in CSCFS}
+
+    def files(self, directory: Path) -> dict[str, str]:
+        """Return the text of each file by its name in ``directory``, where Kamailio will look for it."""
+        found = {f"tables/{name}": text for name, text in self._tables().items()}
+        found |= {f"{name}.cfg": self._render(f"{name}.cfg", directory) for name in CSCFS}
+        for name in ("icscf", "scscf"):
+            found[f"{name}.xml"] = self._render("diameter.xml", directory, self._diameter(name))
+        return found
 
     def _render(self, template: str, directory: Path, own: Mapping[str, str] | None = None) -> str:
         values = {**self._values(directory), **(own or {})}
