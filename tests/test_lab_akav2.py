@@ -12,8 +12,7 @@ from imslab.lab.akav2 import ALGORITHM, by_name_only
 
 def judged(login):
     """The result of a login, and whether its answer is that of AKAv2, and that of AKAv1."""
-    answer = next(e.message for e in login.messages if any(g.response for g in e.message.authorization))
-    given = answer.authorization[0]
+    given = [g for e in login.messages for g in e.message.authorization if g.response][-1]
     opened = login.challenge.opened
     return login.result, *(holds(opened, name, "REGISTER", given, b"") for name in (ALGORITHM, "AKAv1-MD5"))
 
