@@ -4,6 +4,7 @@ import asyncio
 import io
 import re
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -11,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from imslab.aka import open_autn
 from imslab.capture import open_capture
 from imslab.data import profile_path
 from imslab.errors import CallFailed, ImslabError, MacFailure, Malformed, NetworkError, RegistrationFailed
 from imslab.ims import Address, Hss, cx
 from imslab.ims.hss import Subscriber
 from imslab.ims.node import Event
-from imslab.ims.ue import State
+from imslab.ims.ue import CardAnswer, State
 from imslab.lab import Seeded
 from imslab.net import remote_hss
 from imslab.net.core import Core
@@ -219,6 +221,99 @@ def killing(home: Home) -> Callable[[cx.Request, float], cx.Answer]:
         return answer
 
     return answered
+
+
+HSS_PROCESS = """
+import asyncio, os, sys
+from imslab.data import profile_path
+from imslab.ims import Hss
+from imslab.net.hss import HssServer
+from imslab.uicc import Profile
+
+async def main(database, host, port):
+    hss = Hss(database, random=os.urandom)
+    for name in ("alice", "bob"):
+        hss.add(Profile.load(profile_path(name)))
+    server = HssServer(hss, host=host, port=int(port))
+    await server.start()
+    print(server.address.port, flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+class HssProcess:
+    """An HSS in a process of its own, which can be killed."""
+
+    def __init__(self, database: Path) -> None:
+        self._database, self.port = database, 0
+        self._process: subprocess.Popen[str] | None = None
+
+    async def start(self) -> None:
+        command = [sys.executable, "-c", HSS_PROCESS, str(self._database), HSS, str(self.port)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        self.port = int(await asyncio.to_thread(self._process.stdout.readline))
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+
+class Noting:
+    """A card that writes down the SQN of each challenge that it takes."""
+
+    def __init__(self, profile: Profile, client: IsimClient) -> None:
+        self._profile, self._client = profile, client
+        self.sqns: list[int] = []
+        self.before: Callable[[], None] | None = None  # called once, when the card is asked
+
+    def authenticate(self, rand: bytes, autn: bytes) -> CardAnswer:
+        if self.before is not None:
+            self.before()
+            self.before = None
+        self.sqns.append(int.from_bytes(open_autn(self._profile.functions, rand, autn)))
+        return self._client.authenticate(rand, autn)  # raises SyncFailure for a SQN that was seen before
+
+
+async def test_an_hss_that_is_really_killed_and_begins_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGKILL in mid login, twice: what the cards see is always fresh, and nobody has to resynchronise."""
+    monkeypatch.setattr(remote_hss, "AGAIN", 0.02)
+    hss, events = HssProcess(tmp_path / "hss.db"), list[Event]()
+    await hss.start()
+    settings = {"port": 0, "websocket_port": 0, "scscf": SCSCF, "on_event": events.append}
+    core = Core(host=PCSCF, hss=f"aaa://{HSS}:{hss.port}", **settings)  # type: ignore[arg-type]
+    await core.start()
+    clients = [(profile, IsimClient(Card(profile))) for profile in (ALICE, BOB)]
+    cards = [Noting(profile, client) for profile, client in clients]
+    people = [
+        Terminal(client.read_profile(), card, core.addresses["UDP"], host=UE, on_event=events.append)
+        for (_, client), card in zip(clients, cards, strict=True)
+    ]
+    for run in range(3):
+        for _ in range(4):
+            await asyncio.gather(*(one.register() for one in people))
+        if run < 2:
+            cards[0].before = hss.kill  # the vector is given out, the answer to it on its way
+            for result in await asyncio.gather(*(one.register() for one in people), return_exceptions=True):
+                assert isinstance(result, RegistrationFailed) and result.status == 504
+            await hss.start()
+            async with asyncio.timeout(10):
+                while sum(event.what == "HSS found" for event in events) < run + 2:
+                    await asyncio.sleep(0.01)
+    for card in cards:
+        assert card.sqns == sorted(set(card.sqns)) and len(card.sqns) >= 12
+    assert not any(event.what == "SQN out of range" for event in events)
+    for one in people:
+        one.close()
+    core.close()
+    hss.kill()
+    await asyncio.sleep(0.01)
 
 
 async def test_an_hss_that_comes_back_is_found_by_itself(home: Home) -> None:
