@@ -13,6 +13,7 @@ import pytest
 COMPONENTS = {
     "tshark": (("tshark",), "tshark"),
     "sipp": (("sipp",), "sip-tester"),
+    "baresip": (("baresip",), "baresip-core"),
     "chromium": (("chromium", "chromium-browser", "google-chrome"), "chromium"),
     "firefox": (("firefox-esr", "firefox"), "firefox-esr"),
     "pcscd": (("pcscd",), "pcscd vsmartcard-vpcd"),

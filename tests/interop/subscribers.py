@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import re
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -32,6 +33,14 @@ def crowd(count: int) -> list[Profile]:
             found.append(one)
     assert len(found) >= count
     return found[:count]
+
+
+def free_port(host: str) -> int:
+    """Return a port of ``host`` that nobody uses, for a program that cannot be told to take any."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind((host, 0))
+        port: int = free.getsockname()[1]
+        return port
 
 
 class NoZeroInRes(Seeded):

@@ -28,6 +28,7 @@ from tests.interop.subscribers import (
     NoZeroInRes,
     crowd,
     ended,
+    free_port,
     prepare,
     run,
     start,
@@ -73,13 +74,6 @@ class Described:
 
     async def close(self) -> None:
         pass
-
-
-def free_port(host: str) -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind((host, 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 class Sipp:
