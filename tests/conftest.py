@@ -24,6 +24,8 @@ COMPONENTS = {
         "kamailio kamailio-ims-modules kamailio-presence-modules kamailio-websocket-modules"
         " kamailio-tls-modules kamailio-extra-modules",
     ),
+    "ip": (("ip",), "iproute2"),
+    "unshare": (("unshare",), "util-linux"),
     "jupyter": (("jupyter",), "python3-venv  (then: make test)"),
     "git": (("git",), "git"),
     "make": (("make",), "make"),

@@ -12,7 +12,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from imslab.data import path
-from imslab.errors import CardGone, ImslabError
+from imslab.errors import CardGone, ImslabError, NetworkError
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -91,7 +91,7 @@ def doctor() -> int:
 
     The exit status is 0 when the notebooks can run.
     """
-    findings = [python(), *libraries(), checkout(), *programs(), *card_reader()]
+    findings = [python(), *libraries(), checkout(), *programs(), *ipsec(), *card_reader()]
     print(report(findings))
     return 0 if can_run(findings) else 1
 
@@ -165,6 +165,25 @@ def programs() -> list[Finding]:
             Finding(program.names[0], state, bool(place), bring=bring_on_this_system(program.bring))
         )
     return findings
+
+
+def ipsec() -> list[Finding]:
+    """Look for the ways on which ESP can go, and whether the kernel does it too (notebook 07)."""
+    from imslab.net import esp, xfrm
+
+    try:
+        esp.raw_socket("127.0.0.1").close()
+        raw = Finding("ESP over IP", 'raw sockets are allowed: Lab(esp="raw")', True)
+    except NetworkError as error:
+        raw = Finding("ESP over IP", str(error), False)
+    obstacle = xfrm.obstacle()
+    kernel = f"not here ({obstacle}); imslab does ESP in user space" if obstacle else "ip xfrm takes ESP"
+    return [
+        Finding("ESP in process", "needs nothing; what a Lab takes", True),
+        Finding("ESP in UDP", 'needs no root: Lab(esp="udp")', True),
+        raw,
+        Finding("IPsec of the kernel", kernel, not obstacle),
+    ]
 
 
 def card_reader() -> list[Finding]:

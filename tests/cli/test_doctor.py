@@ -2,6 +2,7 @@
 
 import platform
 import shutil
+import socket
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -12,7 +13,8 @@ from packaging.requirements import Requirement
 from imslab.cli import doctor, main
 from imslab.cli.doctor import Finding
 from imslab.data import profile_path
-from imslab.errors import CardGone
+from imslab.errors import CardGone, NetworkError
+from imslab.net import esp, xfrm
 from imslab.uicc import Card, Profile, pcsc
 from imslab.uicc.readiness import ReaderError, State
 
@@ -202,3 +204,20 @@ def test_a_card_without_an_application(monkeypatch: pytest.MonkeyPatch) -> None:
     found = doctor.card_reader()[-1]
     assert (found.name, found.state) == ("ISIM", State.NO_APPLICATION.value)
     assert card.left
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+@pytest.mark.parametrize("obstacle", ["", "Requested type not found"])
+def test_ways_for_esp(allowed: bool, obstacle: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def raw_socket(host: str) -> socket.socket:
+        if not allowed:
+            raise NetworkError("raw sockets take root or CAP_NET_RAW")
+        return socket.socket()
+
+    monkeypatch.setattr(esp, "raw_socket", raw_socket)
+    monkeypatch.setattr(xfrm, "obstacle", lambda: obstacle)
+    found = doctor.ipsec()
+    assert [one.found for one in found] == [True, True, allowed, not obstacle]
+    assert not any(one.needed for one in found)
+    assert ("CAP_NET_RAW" in found[2].state) is not allowed
+    assert (obstacle in found[3].state) and ("user space" in found[3].state) is bool(obstacle)
