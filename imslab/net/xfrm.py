@@ -1,6 +1,6 @@
 """Whether the kernel of this machine does ESP by itself (``ip xfrm``).
 
-imslab seals and opens ESP in user space, and needs nothing of this; a Kamailio with IPsec would. The kernel is
+imslab seals and opens ESP in user space, and needs nothing of this; Kamailio with IPsec would. The kernel is
 asked in a network namespace of its own, so that nothing of the machine is changed and no root is needed.
 """
 
