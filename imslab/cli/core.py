@@ -11,6 +11,7 @@ from imslab.cli import serving
 from imslab.errors import Malformed
 
 if TYPE_CHECKING:
+    from imslab.net.esp import EspWay
     from imslab.uicc import Profile
 
 _PROVENANCE = "imslab core: live, from the core's side"
@@ -38,6 +39,13 @@ def core(
             " --profile gives the domain alone."
         ),
     ] = None,
+    esp: Annotated[
+        str | None,
+        typer.Option(
+            help="Protect UDP with IPsec where a client asks for it: udp (RFC 3948), or raw (root)."
+        ),
+    ] = None,
+    esp_port: Annotated[int, typer.Option(min=0, max=65535, help="ESP in UDP; 0: any.")] = 4500,
     trace: Annotated[Path | None, typer.Option(help="Write everything to this pcapng file.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Do not print what happens.")] = False,
 ) -> int:
@@ -57,10 +65,19 @@ def core(
         "origins": tuple(origin or ()),
         "hss": hss,
         "database": database,
+        "esp": None if esp is None else _way(esp, esp_port),
         "on_event": None if quiet else serving.show,
     }
     with _runner() as runner:
         return runner.run(_serve(settings, profiles if hss is None else [], trace))
+
+
+def _way(name: str, port: int) -> "EspWay":
+    from imslab.net.esp import EspInUdp, EspOverIp
+
+    if name not in ("udp", "raw"):
+        raise Malformed(f"--esp {name[:40]}", expected="udp or raw")
+    return EspInUdp(port) if name == "udp" else EspOverIp()
 
 
 def _runner() -> asyncio.Runner:
@@ -82,6 +99,9 @@ async def _serve(settings: dict[str, object], profiles: "list[Profile]", trace: 
     try:
         await core.start()
         core.add(profiles)
+        if core.esp is not None:
+            where = f"in UDP on {core.host}:{core.esp.port}" if core.esp.port else f"on {core.host}"
+            print(f"P-CSCF takes ESP {where}")
         # What is there now stays; what comes and goes is mostly freed by its reference count.
         gc.freeze()
         gc.set_threshold(20_000, 50, 100)

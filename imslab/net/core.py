@@ -74,7 +74,7 @@ class Core:
         self._scscf_address = Address(scscf, SIP_PORT)
         self._policy, self._origins, self._random = policy, origins, random or Randomness()
         self._on_event, self._tls, self._vouch = on_event, tls, vouch
-        self._esp = esp
+        self.esp = esp
         self._hss_address = None if hss is None else address_of(hss)
         self._hss = Hss(database, random=self._random) if hss is None else None
         self._remote: RemoteHss | None = None
@@ -96,7 +96,7 @@ class Core:
             # TCP takes the port that UDP has got: a UE that knows one knows both (RFC 3263, 4.2).
             await tcp.listen(self.host, udp.address.port)
             await websocket.listen(self.host, websocket_port, self._tls)
-            esp = None if self._esp is None else await self._esp.open(driver, self.host, server=True)
+            esp = None if self.esp is None else await self.esp.open(driver, self.host, server=True)
         except BaseException:
             for wire in (udp, tcp, websocket):
                 wire.close()
@@ -159,7 +159,7 @@ class Core:
 
     def _nodes(self, address: Address) -> tuple[Pcscf, Scscf]:
         common: dict[str, Any] = {"random": self._random}
-        access = {**common, "origins": self._origins, "ipsec": () if self._esp is None else TRANSFORMS}
+        access = {**common, "origins": self._origins, "ipsec": () if self.esp is None else TRANSFORMS}
         towards = (address, self._scscf_address, self.domain)
         serving = (self._scscf_address, self.domain, self._ask)
         if self._vouch is None:

@@ -14,7 +14,9 @@ from imslab import cli
 from imslab.capture import open_capture
 from imslab.data import profile_path
 from imslab.ims import Address, Hss
+from imslab.ipsec import TRANSFORMS
 from imslab.lab import Seeded
+from imslab.net.esp import EspInUdp
 from imslab.net.hss import HssServer
 from imslab.net.terminal import Terminal
 from imslab.uicc import Card, IsimClient, Profile
@@ -94,6 +96,28 @@ async def test_a_core_that_asks_a_foreign_hss():
     assert process.returncode == 0 and err == ""
 
 
+async def test_a_protected_login_at_a_core_in_another_process(tmp_path):
+    trace = tmp_path / "core.pcapng"
+    process = start("--esp", "udp", "--esp-port", "0", "--trace", str(trace))
+    try:
+        lines = []
+        while not (lines and lines[-1].startswith("Ctrl-C")):
+            lines.append(await asyncio.to_thread(process.stdout.readline))
+        said = "".join(lines)
+        port = int(re.search(r"listens on [\d.]+:(\d+) \(UDP\)", said)[1])
+        way = EspInUdp(int(re.search(r"takes ESP in UDP on [\d.]+:(\d+)", said)[1]))
+        client = IsimClient(Card(Profile.load(profile_path("alice"))))
+        proxy = Address(HOST, port)
+        ue = Terminal(client.read_profile(), client, proxy, host="127.0.9.11", ipsec=TRANSFORMS, esp=way)
+        assert (await ue.register()).proven and ue.ue.proxy.is_protected
+        ue.close()
+        await asyncio.sleep(0)
+    finally:
+        process.send_signal(signal.SIGINT)
+        out, err = await asyncio.to_thread(process.communicate, timeout=10)
+    assert process.returncode == 0 and err == "" and "S-CSCF: registered" in out
+
+
 def test_an_address_in_use(refused):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind((HOST, 0))
@@ -117,6 +141,7 @@ def test_an_address_in_use(refused):
         (("--hss", "aaa://127.0.9.41:9"), "no HSS at 127.0.9.41:9"),
         (("--hss", "127.0.9.41", "--database", "hss.db"), "--hss for a foreign one"),
         (("--port", "70000"), "--port"),
+        (("--esp", "pigeon"), "--esp pigeon; expected udp or raw"),
     ],
 )
 def test_mistakes_are_told(refused, options, words):
