@@ -26,6 +26,7 @@ CLIENT_PORTS = (5062, 5064)  # taken in turns: a new set needs another one (TS 3
 _ROWS = ("Security-Client", "Security-Verify")
 _TAG = "sec-agree"
 _KEY = 16  # octets of CK and IK; IPsec takes no others
+_LONGEST = 4096  # octets of what a terminal may announce: it is kept
 _NOT_YET = Receiving(1, 2, CLIENT_PORTS[0], SERVER_PORT)  # what is only listed has no SPIs yet
 
 
@@ -98,6 +99,8 @@ class SecurityServer:
         Raises Refused, with 494 when the agreement was broken or altered, 421 when there has to be one, 403
         when somebody speaks for another; Malformed for headers that cannot be read.
         """
+        if sum(map(len, request.all("Security-Client"))) > _LONGEST:
+            raise Malformed(f"more than {_LONGEST} octets of Security-Client")
         clients = tuple(one for one in request.security_client if one.name.lower() == MECHANISM)
         credentials = credentials_of(request)
         impi = credentials.username if credentials is not None else ""

@@ -17,7 +17,8 @@ from imslab.ipsec.associations import Association, Associations
 from imslab.ipsec.datagram import datagram, payload_of
 from imslab.ipsec.esp import UDP, Inbound, Outbound, header
 
-MOST = 200_000  # sets at one end
+MOST = 200_000  # sets at one end ...
+MOST_UNPROVEN = 20_000  # ... and of these, that nobody has used yet: anybody can ask for one
 
 _RESERVED = 0xFF  # SPIs up to this are nobody's (RFC 4303, 2.1)
 
@@ -53,6 +54,7 @@ class Database:
     ``is_ue``   it is the terminal's; else the P-CSCF's
     ``random``  gives octets: SPIs and IVs
     ``on_gone`` called with each set that is removed
+    ``most``, ``most_unproven``  sets at a time; beyond that the oldest that nobody has used goes
     """
 
     def __init__(
@@ -62,10 +64,11 @@ class Database:
         is_ue: bool,
         random: Callable[[int], bytes],
         most: int = MOST,
+        most_unproven: int = MOST_UNPROVEN,
         on_gone: Callable[[SaSet], None] | None = None,
     ) -> None:
-        self.host, self._is_ue, self._random, self._most = host, is_ue, random, most
-        self._on_gone = on_gone
+        self.host, self._is_ue, self._random = host, is_ue, random
+        self._most, self._most_unproven, self._on_gone = most, most_unproven, on_gone
         self.now = 0.0  # when it was last asked
         self._by_spi: dict[int, SaSet] = {}
         self._sets: dict[Peer, list[SaSet]] = {}  # of each peer, the oldest first
@@ -87,7 +90,7 @@ class Database:
 
         Raises EspError when one of its SPIs is taken, and when there are too many sets.
         """
-        if len(self) >= self._most:
+        if len(self) >= self._most or len(self._unproven) >= self._most_unproven:
             self._make_room()
         mine = [one for one in associations if one.from_ue is not self._is_ue]
         if any(one.sa.spi in self._by_spi for one in mine):

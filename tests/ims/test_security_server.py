@@ -73,6 +73,15 @@ def test_nothing_in_common():
     assert to_core(network) == []
 
 
+def test_a_terminal_that_announces_without_end():
+    network = gm()
+    row = "ipsec-3gpp;alg=hmac-sha-1-96;spi-c=1000;spi-s=1001;port-c=5;port-s=6;x=" + "y" * 1000
+    altered(network, lambda m: m.with_rows("Security-Client", 5 * [row]))
+    with pytest.raises(RegistrationFailed, match="400"):
+        network.register()
+    assert to_core(network) == [] and len(network.pcscf.database) == 0
+
+
 # -- a middleman: RFC 3329, section 5 ---------------------------------------------------------------
 
 

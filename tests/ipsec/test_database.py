@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from imslab.errors import EspAuthenticationFailed, EspError, EspReplayed
 from imslab.ipsec.associations import Associations
@@ -238,6 +240,26 @@ def test_memory_is_bounded() -> None:
     full.open(Ends().up(), (ALICE, 0), 1.0)
     with pytest.raises(EspError, match="1 sets of associations are in use"):
         full.add(agreement(1), ALICE, 100.0)
+
+
+def test_nobody_fills_the_memory_by_asking() -> None:
+    gone: list[SaSet] = []
+    pcscf = Database(PCSCF, is_ue=False, random=counter(1), most_unproven=2, on_gone=gone.append)
+    sets = [pcscf.add(agreement(number), ALICE, 100.0) for number in range(2)]
+    pcscf.open(Ends().up(), (ALICE, 0), 1.0)  # the first is in use, and stays
+    sets += [pcscf.add(agreement(number), ALICE, 100.0) for number in (2, 3)]
+    assert gone == [sets[1]] and len(pcscf) == 3
+    assert pcscf.receiving(2012) is None and pcscf.receiving(2002) is not None
+
+
+@given(st.binary(max_size=80), st.booleans())
+def test_what_is_no_packet_of_ours_is_refused(octets: bytes, spi_fits: bool) -> None:
+    pcscf = Database(PCSCF, is_ue=False, random=counter(1))
+    pcscf.add(agreement(), ALICE, 100.0)
+    packet = (2002).to_bytes(4) + octets if spi_fits else octets
+    with pytest.raises(EspError):
+        pcscf.open(packet, (ALICE, 0), 1.0)
+    assert pcscf.active(UE_SERVER) is None
 
 
 def test_keys_are_not_shown() -> None:
