@@ -14,6 +14,7 @@ COMPONENTS = {
     "tshark": (("tshark",), "tshark"),
     "sipp": (("sipp",), "sip-tester"),
     "baresip": (("baresip",), "baresip-core"),
+    "node": (("node",), "nodejs npm"),
     "chromium": (("chromium", "chromium-browser", "google-chrome"), "chromium"),
     "firefox": (("firefox-esr", "firefox"), "firefox-esr"),
     "pcscd": (("pcscd",), "pcscd vsmartcard-vpcd"),
