@@ -3,7 +3,7 @@
 Labels are short, and name values without showing keys: "DB: RES CK IK", never what they are.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from imslab.aka.digest import is_aka, parse_nonce
 from imslab.capture.apdu import ApduEvent, Pair, pairs
@@ -26,12 +26,14 @@ def arrows(
     cx: Iterable[CxEvent],
     shared: frozenset[str] = frozenset(),
     http: Iterable[HttpEvent] = (),
+    protected: Container[int] = frozenset(),
 ) -> list[Arrow]:
     """Return the arrows of these events in the order of time.
 
     ``shared`` are addresses that several nodes have: there a node is an address with its port.
+    ``protected`` are the frames that ESP protects.
     """
-    found = [_sip_arrow(event, shared) for event in sip]
+    found = [_sip_arrow(event, shared, event.frame in protected) for event in sip]
     found += [arrow for pair in pairs(apdus) for arrow in _apdu_arrows(pair)]
     found += [_cx_arrow(event, shared) for event in cx]
     found += [_http_arrow(event, shared) for event in http]
@@ -49,9 +51,10 @@ def node(end: Endpoint, shared: frozenset[str]) -> str:
     return f"{host}:{port}" if host in shared else host
 
 
-def _sip_arrow(event: SipEvent, shared: frozenset[str]) -> Arrow:
+def _sip_arrow(event: SipEvent, shared: frozenset[str], protected: bool) -> Arrow:
     message = event.message
     label = message.method if message.is_request else _answer_label(message)
+    label = f"{label} · ESP" if protected else label
     ends = node(event.source, shared), node(event.destination, shared)
     return Arrow(event.at, *ends, label, SIP, event.problem or _detail(message), event.frame)
 

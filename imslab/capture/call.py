@@ -65,7 +65,8 @@ class Call:
         """Return what the ladder shows, in the order of time."""
         from imslab.capture.arrows import arrows
 
-        found = arrows(self.messages, (), self.cx, self._capture.shared)
+        whole = self._capture
+        found = arrows(self.messages, (), self.cx, whole.shared, protected=whole.protected)
         return sorted([*found, *self._capture.media_arrows(self.call_id)], key=lambda arrow: arrow.at)
 
     def ladder(self, **options: Any) -> Any:

@@ -107,6 +107,11 @@ class Capture(Media, Tabulated):
         """The HTTP messages: of GBA, for example."""
         return self._mine(self.whole.http)
 
+    @property
+    def protected(self) -> frozenset[int]:
+        """The frames whose clear text lies in ESP."""
+        return self.whole.protected
+
     @cached_property
     def logins(self) -> list[Registration]:
         """The registrations, as values."""
@@ -199,7 +204,9 @@ class Capture(Media, Tabulated):
         """Return everything that a ladder can show, in the order of time."""
         from imslab.capture.arrows import arrows
 
-        found = arrows(self.sip, self.apdu_events, self.cx_events, self.shared, self.http)
+        found = arrows(
+            self.sip, self.apdu_events, self.cx_events, self.shared, self.http, protected=self.protected
+        )
         return sorted([*found, *self.media_arrows()], key=lambda arrow: arrow.at)
 
     @cached_property

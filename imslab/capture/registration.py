@@ -90,7 +90,7 @@ class Registration:
 
         whole = self._capture
         shared = shared_addresses([*whole.sip, *whole.cx_events])
-        return arrows(self.messages, self.apdus, self.cx, shared)
+        return arrows(self.messages, self.apdus, self.cx, shared, protected=whole.protected)
 
     def ladder(self, **options: Any) -> Any:
         """Draw the login: card, UE, proxies and HSS."""

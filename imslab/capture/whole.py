@@ -10,7 +10,7 @@ import numpy as np
 from imslab.capture import announcements, dtls_records, index, rtcp, sip, streams, stun
 from imslab.capture.announcements import Announcements
 from imslab.capture.file import CaptureFile
-from imslab.capture.index import Column, Index
+from imslab.capture.index import Column, Index, Via
 from imslab.capture.reassemble import first_words
 from imslab.capture.rtcp import Report
 from imslab.capture.rtp import RtpPackets
@@ -63,6 +63,14 @@ class Whole:
         from imslab.capture import ipsec
 
         return ipsec.Opening(self.file, self._outside, self._knowing, self.esp_sa)
+
+    @cached_property
+    def protected(self) -> frozenset[int]:
+        """The frames of what was taken out of ESP."""
+        if not self.opening:
+            return frozenset()
+        inside = (self.index.via & Via.ESP) != 0
+        return frozenset(self.index.frame[inside].tolist())
 
     @cached_property
     def keyring(self) -> "Keyring":

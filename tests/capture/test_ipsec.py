@@ -241,6 +241,15 @@ def test_a_capture_that_is_open_shows_it_all(tmp_path: Path) -> None:
     assert (closed["decrypted"], closed["encryption"], closed["integrity"]) == (0, None, None)
 
 
+@pytest.mark.parametrize("transport", [UDP, TCP], ids=["UDP", "TCP"])
+def test_a_ladder_tells_what_is_protected(transport: int) -> None:
+    capture = open_capture(Gm(transport=transport).whole().octets, **KEYS)
+    labels = ["REGISTER", "401 Unauthorized · AKAv1-MD5", "REGISTER · ESP", "200 OK · ESP"]
+    assert [arrow.label for arrow in capture.arrows()] == labels
+    assert [arrow.label for arrow in capture.registration().arrows()] == labels
+    assert capture.protected == {3, 4} and open_capture(Gm().register().octets).protected == set()
+
+
 def test_a_table_that_cannot_be_read_is_one_clear_error(tmp_path: Path) -> None:
     for path in (tmp_path / "none", tmp_path):
         with pytest.raises(Malformed, match="cannot be read as a table of associations"):
