@@ -83,6 +83,7 @@ class SecurityServer:
     ) -> None:
         self.transforms, self.required, self.server_port = transforms, required, server_port
         self.database = Database(host, is_ue=False, random=random, on_gone=self._forget)
+        self._listed = offer(transforms, _NOT_YET, ranked=True) if transforms else ()
         self._agreements: dict[SaSet, Agreement] = {}
         self._awaited: dict[str, Agreement] = {}  # by the nonce of the challenge
 
@@ -110,7 +111,7 @@ class SecurityServer:
             self._check_in_clear(request, clients)
         if not clients or not self.transforms:
             return without_agreement(request), None
-        if agreed(clients, self._listed()) is None:
+        if agreed(clients, self._listed) is None:
             raise Refused(494, "no transform in common", self._rows())
         return without_agreement(request), Offer(
             impi, source.host, clients, used.carrier if used else 0, used
@@ -161,11 +162,8 @@ class SecurityServer:
 
     def _rows(self, used: SaSet | None = None) -> list[tuple[str, object]]:
         known = self._agreements.get(used) if used is not None else None
-        servers = known.servers if known is not None else self._listed()
+        servers = known.servers if known is not None else self._listed
         return [("Security-Server", one) for one in servers]
-
-    def _listed(self) -> tuple[SecurityMechanism, ...]:
-        return offer(self.transforms, _NOT_YET, ranked=True) if self.transforms else ()
 
     # -- responses --------------------------------------------------------------------------
 

@@ -5,13 +5,15 @@ Spec: 3GPP TS 33.203, 7.2 and annex H; RFC 3329, 2.2. A transform is written as 
 ports, for whichever is agreed on.
 """
 
+import functools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from imslab.errors import Malformed
 from imslab.ipsec.associations import algorithms
 from imslab.ipsec.keys import encryption_key, integrity_key
 from imslab.sip.sec_agree import SecurityMechanism
+from imslab.sip.syntax import Params
 
 # What an end of ours offers unless it is told otherwise, in this order: first the pair that every network
 # speaks, then one that is newer, last what hides nothing. MD5 and 3DES are gone from annex H.
@@ -21,8 +23,7 @@ _MOST = 9  # of them in one offer: q has one digit here
 _NO_KEY = bytes(16)
 
 
-@dataclass(frozen=True, slots=True)
-class Receiving:
+class Receiving(NamedTuple):
     """Where one end receives: SPI and port as client, SPI and port as server (TS 33.203, 7.1)."""
 
     spi_c: int
@@ -66,19 +67,21 @@ def name_of(mechanism: SecurityMechanism) -> str:
 
 
 def _mechanism(name: str, receiving: Receiving, q: str | None) -> SecurityMechanism:
+    ealg, alg = _algorithms(name)
+    more = {"ealg": ealg, "prot": "esp", "mod": "trans"} | ({} if q is None else {"q": q})
+    spi_c, spi_s, port_c, port_s = receiving
+    return SecurityMechanism.ipsec_3gpp(
+        alg=alg, spi_c=spi_c, spi_s=spi_s, port_c=port_c, port_s=port_s, **more
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _algorithms(name: str) -> tuple[str, str]:
+    """Return encryption and integrity; Malformed when one is unknown, or they do not go together."""
     ealg, slash, alg = name.partition("/")
     if not slash:
         raise Malformed(f"{name[:40]!r} is no transform", expected="encryption/integrity")
-    more = {"ealg": ealg, "prot": "esp", "mod": "trans"} | ({} if q is None else {"q": q})
-    mechanism = SecurityMechanism.ipsec_3gpp(
-        alg=alg,
-        spi_c=receiving.spi_c,
-        spi_s=receiving.spi_s,
-        port_c=receiving.port_c,
-        port_s=receiving.port_s,
-        **more,
-    )
-    algorithms(mechanism)
+    algorithms(SecurityMechanism("ipsec-3gpp", Params({"alg": alg, "ealg": ealg})))
     encryption_key(ealg, _NO_KEY, _NO_KEY)
     integrity_key(alg, _NO_KEY, _NO_KEY)
-    return mechanism
+    return ealg, alg
