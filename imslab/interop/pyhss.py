@@ -2,7 +2,8 @@
 
 Source: PyHSS, lib/database.py (APN, AUC, SUBSCRIBER, IMS_SUBSCRIBER), services/apiService.py and
 docs/provisioning.md; its limits from lib/diameter.py (Answer_16777216_300 to 303,
-Get_IMS_Subscriber_Details_from_AVP) and lib/database.py (Get_Vectors_AuC).
+Get_IMS_Subscriber_Details_from_AVP), lib/database.py (Get_Vectors_AuC) and default_ifc.xml. What is written
+was tried with PyHSS 47a3a16: a UE of ours registered through our S-CSCF, and through Kamailio's.
 """
 
 import json
@@ -12,6 +13,7 @@ from typing import Any
 
 from imslab.aka import Milenage, digest
 from imslab.interop.peer import Limit, Peer, Target
+from imslab.kamailio import Configuration
 from imslab.uicc.identity import home_domain, private_identity
 from imslab.uicc.profile import Profile
 
@@ -54,10 +56,9 @@ def msisdn(profile: Profile) -> str:
 
 
 def known(profile: Profile) -> tuple[str, ...]:
-    """Return the public identities under which PyHSS finds the subscriber."""
+    """Return the public identities that PyHSS gives the subscriber: those of its template, none with a +."""
     domain, number = home_domain(profile.imsi, profile.mnc_length), msisdn(profile)
-    users = (profile.imsi, number, f"+{number}")
-    return (*(f"sip:{user}@{domain}" for user in users), f"tel:{number}", f"tel:+{number}")
+    return f"sip:{profile.imsi}@{domain}", f"sip:{number}@{domain}", f"tel:{number}"
 
 
 def _registers(profile: Profile) -> list[str]:
@@ -106,11 +107,13 @@ def _template() -> str:
 
 def usage(profile: Profile, target: Target) -> str:
     """Return how the script is run, and what PyHSS itself must be told."""
-    domain = home_domain(profile.imsi, profile.mnc_length)
-    mnc = profile.imsi[3 : 3 + profile.mnc_length]
+    domain, mnc = home_domain(profile.imsi, profile.mnc_length), profile.imsi[3 : 3 + profile.mnc_length]
+    there = Configuration(port=target.port)
     return (
         f"python3 {SCRIPT} http://127.0.0.1:8080\n"
         f"config.yaml: OriginRealm: {domain}, MCC: {profile.imsi[:3]!r}, MNC: {mnc!r}\n"
+        f"for Kamailio: OriginHost: {there.hss!r} (so it calls its peer),"
+        f" scscf_pool: ['sip:{there.scscf}:{there.port}']\n"
         f"a UE registers {_first(profile)}"
     )
 

@@ -114,7 +114,27 @@ def test_what_it_cannot_take() -> None:
         "it takes a telephone number of 15 digits for an IMSI"
     ]
     said = [limit.why for limit in pyhss.limits(ALICE, Target(algorithm="AKAv2-MD5"))]
-    assert any(why.startswith(f"it does not know {ALICE.impu[0]}: register {ALICE.impu[2]}") for why in said)
+    unknown, known = ", ".join(ALICE.impu[:2]), ALICE.impu[2]
+    assert f"it does not know {unknown}: register {known}" in said
     assert any("XRES under the scheme Digest-AKAv1-MD5" in why for why in said)
     assert f"a UE registers {ALICE.impu[2]}" in pyhss.usage(ALICE, Target())
     assert "MCC: '001', MNC: '01'" in pyhss.usage(ALICE, Target())
+    assert "OriginHost: '127.0.0.41'" in pyhss.usage(ALICE, Target())
+    assert "scscf_pool: ['sip:127.0.0.31:5070']" in pyhss.usage(ALICE, Target(port=5070))
+
+
+@pytest.mark.parametrize(
+    ("impu", "is_known"),
+    [
+        (f"sip:{ALICE.imsi}@{ALICE.domain}", True),
+        (f"sip:15550100001@{ALICE.domain}", True),
+        (
+            f"sip:+15550100001@{ALICE.domain}",
+            False,
+        ),  # seen: SAA has a profile without it, and Kamailio says 500
+        (f"sip:{ALICE.imsi}@ims.example", False),
+        (f"sip:alice@{ALICE.domain}", False),
+    ],
+)
+def test_identities_that_its_template_gives(impu: str, is_known: bool) -> None:
+    assert (blocked(replace(ALICE, impu=(impu,))) == []) is is_known
