@@ -122,6 +122,12 @@ class Registration:
 
     def _unanswered(self, response: Message, now: float) -> None:
         proxy = self._agent.proxy
+        if response.status == 408 and self.state is State.REGISTERING and self._agent.security.stands:
+            # Who has lost its associations drops what it cannot open, and says nothing: begin anew, in clear.
+            self._agent.note(now, "no answer under IPsec", "registering anew")
+            self.state = State.FAILED
+            self.register(now)
+            return
         if response.status == 408:
             advice = f"is the P-CSCF at {proxy} running?"
             silence = RegistrationFailed("no answer in 32 s", status=None, advice=advice)

@@ -70,6 +70,11 @@ class SecurityClient:
         return bool(self._transforms)
 
     @property
+    def stands(self) -> bool:
+        """Tell whether a registration stands under IPsec."""
+        return self._current is not None
+
+    @property
     def proxy(self) -> Address:
         """The P-CSCF, as it is spoken to now: under the set that is in use, or in clear."""
         used = self._pending or self._current

@@ -127,6 +127,56 @@ def test_a_lost_answer_is_asked_for_again_under_a_new_number():
     assert up == [1, 2]
 
 
+def test_a_pcscf_that_has_lost_its_associations():
+    """It drops what it cannot open, and says nothing: the terminal begins anew, in clear."""
+    network = gm()
+    network.register()
+    for one in network.pcscf.database.sets(("127.0.0.11", network.ue.security.server_port)):
+        network.pcscf.database.remove(one)
+    network.passed.clear()
+    assert network.register() is None
+    network.advance(32)
+    assert network.ue.state is State.REGISTERED and len(network.from_ue) == 1
+    assert network.from_ue[0].cseq.number == 1 and not network.from_ue[0].security_verify
+    assert any(event.what == "no answer under IPsec" for event in network.log)
+    network.intercept = lambda send: []
+    network.register()
+    network.advance(100)
+    assert network.ue.state is State.FAILED, "and not for ever"
+    assert len([p for p in network.history if p.lost and not p.send.destination.is_protected]) <= 12
+
+
+def test_leaving_under_ipsec_without_an_answer_is_not_begun_anew():
+    network = gm()
+    network.register()
+    network.intercept = lambda send: []
+    network.ue.deregister(network.now)
+    network.advance(70)
+    assert network.ue.state is State.FAILED
+    assert all(p.send.destination.is_protected for p in network.history if p.lost)
+
+
+@pytest.mark.parametrize("fate", ["lost", "doubled"])
+@pytest.mark.parametrize("n", range(1, 17))
+def test_the_nth_message_of_a_login_and_its_renewal(n, fate):
+    network, count = gm(), iter(range(1, 1000))
+
+    def intercept(send):
+        copies = 1 if next(count) != n else 0 if fate == "lost" else 2
+        return copies * [send]
+
+    network.intercept = intercept
+    for _ in range(2):
+        network.register()
+        network.advance(5)
+        assert network.ue.state is State.REGISTERED and network.ue.failure is None
+    assert next(count) > 16
+    bindings = network.scscf.registrar.by_impi(ALICE.impi).bindings
+    assert len(bindings) == 1
+    doubled = fate == "doubled" and len(dropped(network)) == 1
+    assert doubled or dropped(network) == []
+
+
 def test_leaving_and_coming_back_in_clear():
     network = gm()
     network.register()
