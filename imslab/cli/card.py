@@ -185,16 +185,20 @@ def _announced(link: "Link", host: str | None) -> Iterator["Link"]:
 
 @contextlib.contextmanager
 def _terminable() -> Iterator[None]:
-    """Let SIGTERM end the command as Ctrl-C does: the card leaves its reader, the trace is whole."""
+    """Let SIGTERM end the command as Ctrl-C does: the card leaves its reader, the trace is whole.
+
+    SIGINT, too, is taken up: a shell's script starts what runs in the background with that one ignored.
+    """
 
     def interrupt(*_: object) -> NoReturn:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

@@ -111,7 +111,10 @@ def test_serve_and_trace_leave_cleanly(tmp_path: Path, how: signal.Signals) -> N
             first = process.stdout.readline()
             process.stdout.readline()
             process.send_signal(how)
-            assert process.wait(20) == 0
+            try:
+                assert process.wait(20) == 0
+            finally:
+                process.kill()
         assert first
     assert file.stat().st_mode & 0o077 == 0
     assert os.path.getsize(file) > 0
