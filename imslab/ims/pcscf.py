@@ -9,10 +9,10 @@ Teaching code: it is not constant time.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from imslab.errors import Malformed
 from imslab.ims import screening
+from imslab.ims.admission import Association, Pending, SessionKeys
 from imslab.ims.flow import FlowTokens
 from imslab.ims.node import Address, Answered, RandomSource, credentials_of, parsed
 from imslab.ims.proxy import RECORDED, Branch, Proxy, ResponseContext, Target, is_same_route
@@ -21,50 +21,6 @@ from imslab.ipsec import TRANSFORMS, SaSet
 from imslab.sip import BadMessage, Message, Params, Via, transaction
 
 PATIENCE = 32.0  # seconds that a REGISTER may wait for its final response: 64 * T1
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """A REGISTER on its way to the core: where its responses go.
-
-    ``under``  the associations under which it came;  ``offer``: those that it asks for
-    """
-
-    source: Address
-    key: object
-    request: Message
-    until: float
-    under: SaSet | None = None
-    offer: Offer | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Association:
-    """What a successful registration leaves at the P-CSCF: who sits behind this address."""
-
-    impi: str
-    impus: tuple[str, ...]
-    service_routes: tuple[str, ...]
-    expires_at: float
-
-    def identity(self, request: Message) -> str:
-        """Return who the UE is in ``request``: whom it prefers to be, if it may, else the default."""
-        wanted = (identity.uri.canonical for identity in request.p_preferred_identity)
-        return next((uri for uri in wanted if uri in self.impus), self.impus[0])
-
-    def called(self, request: Message) -> str:
-        """Return which identity was called (RFC 7315, 4.2), or the default one."""
-        called = request.p_called_party_id
-        uri = called.uri.canonical if called is not None else ""
-        return uri if uri in self.impus else self.impus[0]
-
-
-@dataclass(frozen=True, slots=True)
-class SessionKeys:
-    """CK and IK of the last challenge, 16 octets each, as the S-CSCF gave them."""
-
-    ck: bytes = field(repr=False)
-    ik: bytes = field(repr=False)
 
 
 class Pcscf(Proxy):
