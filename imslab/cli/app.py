@@ -48,7 +48,7 @@ COMMANDS = {
     ),
     "core": Command("core", "core", "Example: imslab core --port 5060 --profile data/profiles/alice.json"),
     "interop": Command(
-        "interop", "interop", "Example: imslab interop data/profiles/alice.json --peer kamailio --out build/alice"
+        "interop", "interop", "Example: imslab interop data/profiles/alice.json --peer sipp --out build"
     ),
     "demo": Command("demo", "demo", "Example: imslab demo --trace demo.pcapng"),
 }  # fmt: skip

@@ -47,7 +47,7 @@ async def test_all_three_are_restarted_under_registered_ues(
 
 
 async def test_a_kamailio_that_is_gone_and_comes_back(lab: imslab.Lab) -> None:
-    """While it is away a login over TCP ends at once, with the reason; when it is back, the next one works."""
+    """While it is away a login over TCP ends at once, with the reason; when it is back, the next works."""
     await lab.alice.register(transport="TCP")
     await core(lab)._end("pcscf")
     with pytest.raises(
