@@ -6,6 +6,7 @@ Spec: 3GPP TS 29.229, 6.2 (results) and table 6.3.1 (codes), TS 29.228, annex B 
 import html
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from imslab.ims.cx import Result
 from imslab.net import diameter
@@ -31,14 +32,20 @@ _IDENTITY = re.compile(r"<Identity>\s*([^<>]{1,1000}?)\s*</Identity>")
 
 def opening(session: str, origin: str, realm: str) -> list[Pair]:
     """Return the AVPs that each Cx message begins with."""
+    return [(diameter.SESSION, session), *_of_each_message(origin, realm)]
+
+
+@lru_cache(maxsize=64)
+def _of_each_message(origin: str, realm: str) -> list[Pair]:
     application = [(diameter.VENDOR, diameter.VENDOR_3GPP), (diameter.AUTH_APPLICATION, APPLICATION)]
-    return [
-        (diameter.SESSION, session),
-        (diameter.VENDOR_APPLICATION, application),
-        (diameter.SESSION_STATE, 1),  # NO_STATE_MAINTAINED (RFC 6733, 8.11; TS 29.229, 5.1)
-        (diameter.ORIGIN_HOST, origin.encode()),
-        (diameter.ORIGIN_REALM, realm.encode()),
-    ]
+    return diameter.prepared(
+        [
+            (diameter.VENDOR_APPLICATION, application),
+            (diameter.SESSION_STATE, 1),  # NO_STATE_MAINTAINED (RFC 6733, 8.11; TS 29.229, 5.1)
+            (diameter.ORIGIN_HOST, origin.encode()),
+            (diameter.ORIGIN_REALM, realm.encode()),
+        ]
+    )
 
 
 def request(command: int, identifier: int, pairs: Iterable[Pair]) -> bytes:

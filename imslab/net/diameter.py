@@ -136,6 +136,11 @@ def message(header: Header, pairs: Iterable[Pair]) -> bytes:
     return bytes(Message(written, [_avp(*pair) for pair in pairs]).as_bytes())
 
 
+def prepared(pairs: Iterable[Pair]) -> list[Pair]:
+    """Return the same AVPs, made once for many messages: what a node says in each of them."""
+    return [(code, _avp(code, value)) for code, value in pairs]
+
+
 def present(pairs: Iterable[Pair]) -> list[Pair]:
     """Return the pairs that have a value."""
     return [(code, value) for code, value in pairs if value]
@@ -196,6 +201,8 @@ def _avp(code: int, value: Any) -> Any:
     from diameter.message.avp import Avp
     from diameter.message.avp.errors import AvpEncodeError
 
+    if isinstance(value, Avp):
+        return value
     vendor = VENDOR_3GPP if code >= _FIRST_3GPP else 0
     if isinstance(value, list):
         value = [_avp(*pair) for pair in value]
