@@ -77,8 +77,8 @@ class Hss:
         self._ha1: dict[str, str] = {}
         try:
             self._db = sqlite3.connect(path, isolation_level=None)
-            # WAL: a commit is one append, and the file is whole after a kill. Nobody waits for the disk: what a
-            # power cut may take back, the cards repair, for they ask to resynchronise.
+            # WAL: a commit is one append, and the file is whole after a kill. Nobody waits for the disk: what
+            # a power cut may take back, the cards repair, for they ask to resynchronise.
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.executescript(_TABLES)
