@@ -6,7 +6,7 @@ why it cannot take that profile.
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from imslab.errors import Malformed
@@ -15,6 +15,7 @@ from imslab.sip.sec_agree import SecurityMechanism
 from imslab.uicc.profile import Profile
 
 _URI = re.compile(r"(?:sips?|tel):[!#-:=?-Z^-~]+")
+_DOMAIN = re.compile(r"[A-Za-z0-9.-]{1,253}")
 _MANY = 1000  # letters of a URI
 
 
@@ -104,6 +105,14 @@ def is_plain_uri(text: str) -> bool:
 def public_identity(profile: Profile) -> str:
     """Return the first public identity that is a plain SIP URI; "" when there is none."""
     return next((impu for impu in profile.impu if impu.startswith("sip:") and is_plain_uri(impu)), "")
+
+
+def odd_names(profile: Profile) -> Iterable[str]:
+    """Yield why the names of a profile cannot stand in a scenario, a table or a script."""
+    if not public_identity(profile):
+        yield "no public identity is a plain SIP URI"
+    if _DOMAIN.fullmatch(profile.domain) is None:
+        yield "the domain is no domain name"
 
 
 def callee(profile: Profile, target: Target) -> str:

@@ -1,20 +1,21 @@
 """PJSIP's pjsua: the command line of an account that logs in with AKA.
 
 Source: pjproject 2.17, pjsip-apps/src/pjsua/pjsua_app_config.c (options) and pjsip/src/pjsip/sip_auth_aka.c
-(what it computes). It must be built with ``PJSIP_HAS_DIGEST_AKA_AUTH`` 1. K is given as the octets of the
-password, so the shell must make them: bash's $'...' does.
+(what it computes). It must be built with ``PJSIP_HAS_DIGEST_AKA_AUTH`` 1, with OpenSSL (without it MD5 alone
+is known) and with third_party/milenage. K is given as the octets of the password, so the shell must make
+them: bash's $'...' does. The script was tried with such a build: AKAv1, AKAv2, a call, de-registration.
 """
 
 import shlex
 
 from imslab.aka import digest
-from imslab.interop.peer import Limit, Peer, Target, callee, public_identity
+from imslab.interop.peer import Limit, Peer, Target, callee, odd_names, public_identity
 from imslab.uicc.profile import Profile
 
 ALGORITHMS = ("AKAv1-MD5", "AKAv2-MD5")
 _SCRIPT = """#!/bin/bash
-# pjsua of pjproject 2.17, built with PJSIP_HAS_DIGEST_AKA_AUTH 1: it logs in, and calls {callee} when
-# that is given as an argument.
+# pjsua of pjproject 2.17, built with PJSIP_HAS_DIGEST_AKA_AUTH 1, OpenSSL and milenage: it logs in, and
+# answers calls. To call type m, and then {callee}
 exec pjsua \\
 {options} "$@"
 """
@@ -31,11 +32,10 @@ def limits(profile: Profile, target: Target) -> list[Limit]:
         found.append(Limit("K holds a zero octet, which ends the password that carries K"))
     if digest.canonical(target.algorithm) not in ALGORITHMS:
         found.append(Limit(f"it knows {' and '.join(ALGORITHMS)}, not {target.algorithm}"))
-    if not public_identity(profile):
-        found.append(Limit("no public identity is a plain SIP URI"))
     return [
         *found,
-        Limit("must be built with PJSIP_HAS_DIGEST_AKA_AUTH 1", blocks=False),
+        *(Limit(why) for why in odd_names(profile)),
+        Limit("must be built with PJSIP_HAS_DIGEST_AKA_AUTH 1, with OpenSSL and with milenage", blocks=False),
         Limit("checks MAC with the AMF of --aka-amf, never SQN, and sends no AUTS", blocks=False),
     ]
 
@@ -50,9 +50,10 @@ def command(profile: Profile, target: Target) -> str:
     options = {
         "id": public_identity(profile),
         "registrar": f"sip:{profile.domain}",
-        "realm": "*",
+        "realm": profile.domain,  # with --use-ims it may not be *
         "username": profile.impi,
-        "proxy": f"sip:{target.pcscf}:{target.port};lr",
+        # As an outbound proxy it stays when the Service-Route of the 200 replaces the account's own.
+        "outbound": f"sip:{target.pcscf}:{target.port};lr",
         "bound-addr": target.local,
         "aka-op": (profile.op or b"").hex(),
         "aka-amf": target.amf.hex(),
@@ -69,8 +70,8 @@ def ansi_c(octets: bytes) -> str:
 
 
 def usage(profile: Profile, target: Target) -> str:
-    """Return how the script is run."""
-    return f"bash pjsua.sh                # logs in, and answers\nbash pjsua.sh {callee(profile, target)}"
+    """Return how the script is run; a URI among its arguments would be called before the login."""
+    return f"bash pjsua.sh       # logs in, and answers; to call type m, and then {callee(profile, target)}"
 
 
 PEER = Peer(

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files as resources
 
-from imslab.interop.peer import Limit, Peer, Target, callee, is_plain_uri, public_identity
+from imslab.interop.peer import Limit, Peer, Target, callee, is_plain_uri, odd_names, public_identity
 from imslab.uicc.profile import Profile
 
 SCENARIOS = ("register.xml", "call.xml", "answer.xml")
@@ -48,8 +48,7 @@ def _blocked(profile: Profile, target: Target) -> Iterable[str]:
         yield "OP holds an octet 5b, 00 or 0a (or 5c78), which breaks its parser"
     if _breaks(target.amf.rstrip(b"\0")):
         yield "AMF holds an octet 5b, 0a, or 00 before another, which breaks its parser"
-    if not public_identity(profile):
-        yield "no public identity is a plain SIP URI"
+    yield from odd_names(profile)
     if not is_plain_uri(f"sip:{profile.impi}"):
         yield "the private identity holds a blank, a quote, a bracket or a semicolon, which end it in SIPp"
 

@@ -1,12 +1,13 @@
 """Where peers shall connect: checked when it is said."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from imslab.errors import Malformed
-from imslab.interop import Agreement, Target
-from imslab.interop.peer import callee, is_plain_uri, public_identity
+from imslab.interop import Agreement, Target, pjsua, sipp
+from imslab.interop.peer import callee, is_plain_uri, odd_names, public_identity
 from imslab.sip.sec_agree import SecurityMechanism
 from tests.interop.subscribers import DOMAIN, subscriber
 
@@ -57,3 +58,12 @@ def test_who_it_is_and_whom_it_calls() -> None:
     assert callee(subscriber(), Target()) == f"sip:bob@{DOMAIN}"
     assert callee(subscriber("bob"), Target()) == f"sip:alice@{DOMAIN}"
     assert callee(subscriber(), Target(callee="tel:+15550100002")) == "tel:+15550100002"
+
+
+@pytest.mark.parametrize("domain", ["x\nrm -rf y", "x;y", "a b", "x" * 254, "[::1]"])
+def test_a_domain_that_would_lead_a_script_astray(domain: str) -> None:
+    odd = replace(subscriber(), domain=domain)
+    assert list(odd_names(odd)) == ["the domain is no domain name"]
+    for peer in (sipp, pjsua):
+        assert [limit.why for limit in peer.limits(odd, Target()) if limit.blocks] == [*odd_names(odd)]
+    assert list(odd_names(subscriber())) == []

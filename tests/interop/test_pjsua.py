@@ -41,9 +41,9 @@ def test_what_pjsua_gets(tmp_path: Path) -> None:
     assert arguments(script, tmp_path, "sip:bob@x") == [
         b"--id=sip:sipp@" + DOMAIN.encode(),
         b"--registrar=sip:" + DOMAIN.encode(),
-        b"--realm=*",
+        b"--realm=" + DOMAIN.encode(),
         b"--username=sipp@" + DOMAIN.encode(),
-        b"--proxy=sip:192.0.2.1:5070;lr",
+        b"--outbound=sip:192.0.2.1:5070;lr",
         b"--bound-addr=192.0.2.2",
         b"--aka-op=" + OP.hex().encode(),
         b"--aka-amf=8000",
@@ -85,4 +85,4 @@ def test_what_it_cannot_take() -> None:
         "it knows AKAv1-MD5 and AKAv2-MD5, not AKAv2-SHA-256"
     ]
     assert blocked(replace(subscriber(), impu=("tel:+1",))) == ["no public identity is a plain SIP URI"]
-    assert "pjsua.sh sip:bob@" in pjsua.usage(subscriber(), TARGET)
+    assert f"type m, and then sip:bob@{DOMAIN}" in pjsua.usage(subscriber(), TARGET)
