@@ -6,7 +6,7 @@ from imslab.errors import MacFailure, Malformed, RegistrationFailed
 from imslab.ims import Address
 from imslab.ims.node import ESP
 from imslab.ims.scscf import Policy
-from imslab.ims.security_client import AWAITED, GRACE, LINGER
+from imslab.ims.security_client import AWAITED, GRACE, LINGER, SecurityClient
 from imslab.ims.ue import State
 from imslab.ipsec import TRANSFORMS
 from imslab.ipsec.offer import name_of
@@ -55,6 +55,22 @@ def test_ports_and_via():
     assert network.ue.proxy == Address("127.0.0.21", 5063, ESP)
 
 
+def test_client_and_server_port_are_two():
+    drawn = iter([b"\0\1", b"\0\1", b"\0\2", b"\0\2", b"\0\1", b"\0\3"])
+    numbers = iter(range(1000, 9000))
+
+    def random(octets):
+        return next(drawn) if octets == 2 else next(numbers).to_bytes(octets)
+
+    home = Address("192.0.2.1", 5060)
+    security = SecurityClient(home, Address("192.0.2.2", 5060), TRANSFORMS, random=random)
+    security.begin(fresh=True)
+    first = security._offered[0]
+    security.begin(fresh=False)
+    second = security._offered[0]
+    assert (first.port_s, first.port_c, second.port_s, second.port_c) == (49_153, 49_154, 49_153, 49_155)
+
+
 def test_a_re_registration_agrees_anew_under_what_stands():
     network = gm()
     network.register()
@@ -100,7 +116,9 @@ def test_lifetimes():
 def test_a_challenge_that_nobody_answers_leaves_nothing():
     network = gm()
     network.intercept = lambda send: [] if send.destination.is_protected else [send]
-    assert network.register() is None and len(network.ue.database) == 1
+    assert network.register() is None
+    (waiting,) = network.ue.database.sets(network.ue.proxy[:2])
+    assert waiting.until == AWAITED
     network.advance(33)
     assert network.ue.state is State.FAILED and len(network.ue.database) == 0
     assert len(network.pcscf.database) == 1

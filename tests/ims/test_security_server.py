@@ -1,5 +1,7 @@
 """The P-CSCF's side of the security agreement: TS 24.229 5.2.2, TS 33.203 7, RFC 3329 2.3 and 5."""
 
+from dataclasses import replace
+
 import pytest
 
 from imslab.data import profile_path
@@ -7,12 +9,13 @@ from imslab.errors import RegistrationFailed
 from imslab.ims import Address
 from imslab.ims.attacks import Relay, bid_down, leak_keys
 from imslab.ims.node import ESP
-from imslab.ims.security_server import without_agreement
+from imslab.ims.security_client import AWAITED, GRACE, LINGER
+from imslab.ims.security_server import Offer, without_agreement
 from imslab.ims.ue import State
 from imslab.ipsec import UDP, Associations
 from imslab.ipsec.datagram import datagram
 from imslab.ipsec.offer import name_of
-from imslab.sip import Message
+from imslab.sip import Message, SecurityMechanism
 from imslab.uicc import Card, IsimClient, Profile
 from tests.ims.gm import ALICE, altered, dropped, gm, opened
 
@@ -116,6 +119,7 @@ def test_bidding_down_in_both_directions():
     assert refusals(network)[0][1] == "Security-Verify is not what Security-Server said"
     (agreement,) = network.pcscf.security._agreements.values()
     assert agreement.sa_set.associations.request.sa.encryption == "null", "so far he had come"
+    assert agreement.sa_set.ended, "a set that was bid down opens nothing for long"
     answer = agreement.sa_set.associations.network_request.sa.open(network.esp[1].octets)
     refusal = Message.parse(answer.payload[8:])
     assert refusal.status == 494 and len(refusal.security_server) == 4
@@ -225,6 +229,43 @@ def test_an_expired_association():
     network.inject(old.octets, *old[1:3])
     assert len(network.pcscf.database) == 0
     assert dropped(network)[0].startswith("no association has SPI")
+
+
+def sets_of(network):
+    return network.pcscf.database.sets(
+        ("127.0.0.11", network.ue.security.server_port or network.ue.security._port_s)
+    )
+
+
+def test_lifetimes_at_the_pcscf():
+    """TS 33.203, 7.4: awaited for 4 minutes, then the registration and 30 s; the old one 32 s more."""
+    network = gm(expires=1000)
+    network.intercept = lambda send: [] if send.destination.is_protected else [send]
+    network.register()
+    (one,) = sets_of(network)
+    assert one.until == AWAITED and not one.proven
+    network.intercept = None
+    network.advance(1)
+    assert one.until == pytest.approx(1000 + GRACE, abs=1) and one.proven
+    network.register()
+    old, new = sets_of(network)
+    assert old is one and old.ended and old.until == network.now + LINGER
+    assert new.until == network.now + 1000 + GRACE and not new.ended
+
+
+def test_a_newer_set_does_not_go_with_an_older_registration():
+    """A second challenge is under way while the answer under the first is still being judged."""
+    network = gm()
+    network.register()
+    (used,) = sets_of(network)
+    asked = Offer(ALICE.impi, "127.0.0.11", network.pcscf.security.agreement(used).clients, 0, used)
+    challenge = next(m for m in network.messages(to=network.pcscf.address) if m.status == 401)
+    clients = tuple(
+        SecurityMechanism.parse(str(one).replace(f"spi-s={one.spi_s}", "spi-s=4711")) for one in asked.clients
+    )
+    network.pcscf.security.challenge(replace(asked, clients=clients), challenge, network.now)
+    network.pcscf.security.registered(used, network.now, 600)
+    assert [one.ended for one in sets_of(network)] == [False, False]
 
 
 def speak(network, message):
@@ -342,6 +383,27 @@ def test_nobody_takes_the_ports_of_another_terminal():
     with pytest.raises(RegistrationFailed, match="no Security-Server"):
         network.register(bob)
     assert any("belongs to another terminal" in event.why for event in network.log)
+
+
+def test_who_has_only_asked_keeps_nobody_out():
+    """Anybody can ask in the name of bob, from alice's address as well."""
+    network = gm()
+    network.hss.add(BOB)
+    asked = []
+
+    def intercept(send):
+        if not asked and send.source == network.ue.address:
+            asked.append(send)
+            message = Message.parse(send.octets)
+            forged = str(message.authorization[0]).replace(ALICE.impi, BOB.impi)
+            via = str(message.via).replace("z9hG4bK", "z9hG4bKbob")
+            forged = message.with_header("Authorization", forged).with_header("Via", via)
+            forged = forged.with_header("To", f"<{BOB.impu[0]}>").with_header("Call-ID", "bob")
+            return [send._replace(octets=bytes(forged)), send]
+        return [send]
+
+    network.intercept = intercept
+    assert network.register() is not None and len(network.pcscf.database) == 2
 
 
 def test_a_call_under_ipsec(answers):
