@@ -18,7 +18,7 @@ from imslab.ims.node import Address, Answered, RandomSource, credentials_of, par
 from imslab.ims.proxy import RECORDED, Branch, Proxy, ResponseContext, Target, is_same_route
 from imslab.ims.security_server import Offer, Refused, SecurityServer
 from imslab.ipsec import TRANSFORMS, SaSet
-from imslab.sip import BadMessage, Message, Params, Via, transaction
+from imslab.sip import BadMessage, Message, NameAddr, Params, Via, transaction
 
 PATIENCE = 32.0  # seconds that a REGISTER may wait for its final response: 64 * T1
 
@@ -200,9 +200,9 @@ class Pcscf(Proxy):
         """Return where the answer is awaited: that of a protected request at the protected server port."""
         return self.security.server_port if destination.is_protected else super()._via_port(destination)
 
-    def _own(self, flow: Address) -> str:
+    def _own(self, flow: Address, port: int | None = None) -> str:
         """Return what stands for this proxy in Path and Record-Route, with the UE behind it."""
-        return f"<sip:{self._flows.make(flow)}@{self._host}:{self.address.port};lr>"
+        return f"<sip:{self._flows.make(flow)}@{self._host}:{port or self.address.port};lr>"
 
     def _forward(
         self, request: Message, source: Address, key: object, now: float, offer: Offer | None
@@ -229,7 +229,7 @@ class Pcscf(Proxy):
 
     def _way(self, request: Message, source: Address) -> Target | None:
         route = next(iter(request.routes), None)
-        if route is None or not is_same_route(route, self.address.host, self.address.port):
+        if route is None or not self._is_ours(route, source):
             return None
         flow = self._flows.open(route.uri.user or "")
         if flow is None:
@@ -242,6 +242,10 @@ class Pcscf(Proxy):
             return None
         return Target(self._with_identity(onward, source), self.core)
 
+    def _is_ours(self, route: NameAddr, source: Address) -> bool:
+        port = self.security.server_port if source.is_protected else self.address.port
+        return is_same_route(route, self.address.host, port)
+
     def _with_identity(self, request: Message, source: Address) -> Message:
         asserted = f"<{self.associations[source].identity(request)}>"
         return request.without("P-Preferred-Identity").extended([("P-Asserted-Identity", asserted)])
@@ -250,13 +254,30 @@ class Pcscf(Proxy):
         """Take out what is not for a UE, and stay on the way of its dialog (TS 24.229, 5.2.6.4)."""
         request = screening.request_for_ue(request)
         if request.to.tag is None and request.method in RECORDED:
-            request = request.prepend("Record-Route", self._own(flow))
+            request = request.prepend("Record-Route", self._own(flow, self._via_port(flow)))
         return request
 
     def _returning(self, context: ResponseContext, branch: Branch, response: Message) -> Message:
         if context.source != self.core:
+            response = self._facing(response, context.source, to_ue=True)
             return screening.response_for_ue(response)
+        response = self._facing(response, branch.destination, to_ue=False)
         return self._from_callee(response, context.server.request, branch.destination)
+
+    def _facing(self, response: Message, flow: Address, *, to_ue: bool) -> Message:
+        """Return a response whose Record-Route for a UE under IPsec names the port of the side it goes to.
+
+        The UE has to come back to the protected port, and the core knows of no other than its own
+        (TS 24.229, 5.2.6.3 and 5.2.6.4; RFC 3261, 16.7 step 8).
+        """
+        if not flow.is_protected:
+            return response
+        sides = self._own(flow), self._own(flow, self.security.server_port)
+        here, there = sides if to_ue else sides[::-1]
+        rows = response.all("Record-Route")
+        if here not in rows:
+            return response
+        return response.with_rows("Record-Route", [there if row == here else row for row in rows])
 
     def _unreached(self, branch: Branch) -> int:
         return 503 if branch.destination == self.core else 430  # RFC 5626, 5.3: the flow is gone

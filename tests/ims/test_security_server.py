@@ -432,6 +432,45 @@ def test_a_call_under_ipsec(answers):
     assert dropped(network) == []
 
 
+def test_a_dialog_comes_back_to_the_protected_port():
+    """TS 24.229, 5.2.6.3 and 5.2.6.4: a UE that follows Record-Route stays under IPsec."""
+    from imslab.ims.indications import Incoming
+
+    network = gm()
+    bob = network.subscribe(BOB, ipsec=True)
+    network.register()
+    network.register(bob)
+    sdp = b"v=0\r\no=- 1 1 IN IP4 1.1.1.1\r\ns=-\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n"
+
+    def pick_up(indication, now):
+        if isinstance(indication, Incoming):
+            bob.answer(indication.call, sdp, now)
+
+    network.own(bob, pick_up)
+    network.passed.clear()
+    call = network.ue.invite(BOB.impu[0], sdp, network.now)
+    network.run()
+    bob.hang_up(bob.calls[0], network.now)
+    network.run()
+    assert call.ending.by == "peer"
+    nodes = {node.address.host: node for node in (network.ue, bob, network.pcscf)}
+    inside = []
+    for one in network.esp:
+        association = nodes[one.destination.host].database.receiving(int.from_bytes(one.octets[:4]))
+        inside.append(Message.parse(association.sa.open(one.octets).payload[8:]))
+    pcscf = network.pcscf.address.host
+    sent = [m for one, m in zip(network.esp, inside, strict=True) if one.destination.host == pcscf]
+    later = [m for m in sent if m.is_request and m.to.tag is not None]
+    assert {m.method for m in later} == {"ACK", "BYE"}
+    assert all(m.routes[0].uri.port == 5063 and m.routes[0].uri.host == pcscf for m in later)
+    invite = next(m for m in inside if m.is_request and m.method == "INVITE" and m.record_routes)
+    to_alice = [m for one, m in zip(network.esp, inside, strict=True) if one.destination.host == "127.0.0.11"]
+    ok = next(m for m in to_alice if m.status == 200 and m.cseq.method == "INVITE")
+    assert invite.record_routes[0].uri.port == 5063 and ok.record_routes[-1].uri.port == 5063
+    for message in network.messages(to=network.scscf.address):
+        assert all(one.uri.port == 5060 for one in (*message.routes, *message.record_routes))
+
+
 def test_keys_come_from_the_challenge_and_not_from_what_it_would_be():
     """An attacker who has seen ck and ik of the 401 between the CSCFs has every key (TS 24.229, 5.2.2)."""
     network = gm()
