@@ -15,6 +15,13 @@ from tests.interop.subscribers import NoZeroInRes, prepare, run, subscriber
 TARGET = Target(pcscf="127.0.12.21", port=5070, local="127.0.12.71")
 
 
+def beside(target: Target, profile: Profile) -> Configuration:
+    """Return the kit's configuration, with all nodes in the block of addresses of its P-CSCF."""
+    block = target.pcscf.rpartition(".")[0]
+    nodes = {name: f"{block}.{last}" for name, last in (("icscf", 25), ("scscf", 31), ("hss", 41))}
+    return replace(kamailio.configuration(profile, target), **nodes)  # type: ignore[arg-type]
+
+
 def test_it_is_what_imslab_kamailio_writes(tmp_path: Path) -> None:
     target = replace(TARGET, algorithm="AKAv2-MD5")
     write(subscriber(), tmp_path / "kit", target, chosen(["kamailio"]))
@@ -46,11 +53,7 @@ def test_what_it_cannot_take() -> None:
 
 @pytest.mark.component("kamailio", "sipp")
 async def test_sipp_registers_through_it(tmp_path: Path) -> None:
-    where = replace(
-        kamailio.configuration(subscriber(), TARGET),
-        icscf="127.0.12.25", scscf="127.0.12.31", hss="127.0.12.41", websocket_port=5090,
-    )  # fmt: skip
-    async with Kamailio(where, random=NoZeroInRes("kamailio")) as core:
+    async with Kamailio(beside(TARGET, subscriber()), random=NoZeroInRes("kamailio")) as core:
         core.add([subscriber()])
         prepare(tmp_path, [subscriber()], TARGET)
         outcome = await run(tmp_path, "register.xml", TARGET, "-r", "10", "-l", "1", calls=10)
@@ -58,19 +61,15 @@ async def test_sipp_registers_through_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.component("kamailio")
-@pytest.mark.parametrize("algorithm", ["tuak", "xor"])
-async def test_every_algorithm_of_a_card_is_the_same_to_it(algorithm: str) -> None:
+@pytest.mark.parametrize(("algorithm", "block"), [("tuak", "127.0.17"), ("xor", "127.0.18")])
+async def test_every_algorithm_of_a_card_is_the_same_to_it(algorithm: str, block: str) -> None:
     carol = Profile.load(profile_path("carol"))
     if algorithm == "xor":
         carol = Profile(imsi=carol.imsi, k=bytes(range(16)), algorithm="xor", isim=False)
-    where = replace(
-        kamailio.configuration(carol, TARGET),
-        icscf="127.0.12.25", scscf="127.0.12.31", hss="127.0.12.41", websocket_port=5090,
-    )  # fmt: skip
-    async with Kamailio(where) as core:
+    async with Kamailio(beside(Target(pcscf=f"{block}.21"), carol)) as core:
         core.add([carol])
         client = IsimClient(Card(carol))
-        terminal = Terminal(client.read_profile(), client, core.addresses["UDP"], host="127.0.12.11")
+        terminal = Terminal(client.read_profile(), client, core.addresses["UDP"], host=f"{block}.11")
         try:
             registered = await terminal.register("AKAv1-MD5")
             assert registered.call_id

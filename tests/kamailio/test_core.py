@@ -152,18 +152,24 @@ async def test_tshark_decodes_every_cx_message_of_ours(lab: imslab.Lab, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("kind", "port"),
-    [(socket.SOCK_DGRAM, "port"), (socket.SOCK_STREAM, "port"), (socket.SOCK_STREAM, "websocket_port")],
+    ("kind", "port", "block"),
+    [
+        (socket.SOCK_DGRAM, "port", "127.0.71"),
+        (socket.SOCK_STREAM, "port", "127.0.72"),
+        (socket.SOCK_STREAM, "websocket_port", "127.0.73"),
+    ],
     ids=["UDP", "TCP", "WS"],
 )
-async def test_an_address_at_which_somebody_else_answers_is_not_taken(kind: int, port: str) -> None:
+async def test_an_address_at_which_somebody_else_answers_is_not_taken(
+    kind: int, port: str, block: str
+) -> None:
     with socket.socket(socket.AF_INET, kind) as other:
-        other.bind(("127.0.7.21", 0))
+        other.bind((f"{block}.21", 0))
         if kind == socket.SOCK_STREAM:
             other.listen()
-        where = Configuration(pcscf="127.0.7.21", icscf="127.0.7.25", scscf="127.0.7.31", hss="127.0.7.41")
-        taken = Kamailio(replace(where, trace=("127.0.7.1", 0), **{port: other.getsockname()[1]}))
-        with pytest.raises(NetworkError, match=r"127\.0\.7\.21.* is in use"):
+        where = Configuration(f"{block}.21", f"{block}.25", f"{block}.31", f"{block}.41")
+        taken = Kamailio(replace(where, trace=(f"{block}.1", 0), **{port: other.getsockname()[1]}))
+        with pytest.raises(NetworkError, match=rf"{block}\.21.* is in use"):
             await taken.start()
         assert not taken._processes and not taken.cx.peers
 
