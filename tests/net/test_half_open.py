@@ -186,11 +186,10 @@ async def test_who_does_not_finish_is_closed_and_who_has_spoken_is_not(
     core: Core, crowd: Crowd, events: list[Event]
 ) -> None:
     for transport in ("TCP", "WS"):
-        wire(core, transport)._waiting = Waiting(patience=0.2)
-    for transport, octets in PATIENT:
+        wire(core, transport)._waiting = Waiting(patience=0.5)
+    for transport, octets in PATIENT + LATE:
         await crowd.come(transport, 1, octets)
-    for transport, octets in LATE:
-        (one,) = await crowd.come(transport, 1, octets)
+    for one in crowd.sockets[len(PATIENT) :]:
         await said(one)  # all that it is told, and then the end
     assert [len(wire(core, transport).connections) for transport in ("TCP", "WS")] == [2, 1]
     closed = [event for event in events if event.what == "connections closed"]

@@ -201,9 +201,10 @@ async def test_strangers_who_say_nothing_do_not_keep_peers_out(
             assert await asyncio.wait_for(reader.read(), 5) == b""
         writer.close()
     assert {event.why for event in events if event.what == "no peer"} == {"no CER in 0.05 s"}
+    monkeypatch.setattr("imslab.net.hss._INTRODUCTION", 0.5)
     late = Peer(*await asyncio.open_connection(*server.address[:2]))
     assert cx.decode(await late.say(SCSCF.request(diameter.CAPABILITIES_EXCHANGE, 1))).result == 2001
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.6)
     assert (await late.ask(LocationInfoRequest(IMPU))).result == 5003  # who has said it may stay
     late.writer.close()
 
