@@ -56,8 +56,7 @@ class SecurityClient:
         self._proxy, self._transforms, self._carrier = proxy, transforms, carrier
         self._random = random
         self.database = Database(address.host, is_ue=True, random=random, on_gone=self._gone)
-        self._port_s = self._port(())
-        self._port_c = 0
+        self._port_s = self._port_c = 0
         self._offered: tuple[SecurityMechanism, ...] = ()
         self._challenge: _Server | None = None  # of the procedure that runs
         self._pending: SaSet | None = None
@@ -93,6 +92,7 @@ class SecurityClient:
         if fresh:
             self.forget()
         if self.is_on:
+            self._port_s = self._port_s or self._port(())  # it stays (TS 33.203, 7.4)
             self._port_c = self._port((self._port_c, self._port_s))
             receiving = Receiving(*self.database.spis(), self._port_c, self._port_s)
             self._offered = offer(self._transforms, receiving)
