@@ -143,7 +143,12 @@ class StreamWire:
         name = self._new(self, client=False).transport_name
         try:
             self._server = await loop.create_server(
-                lambda: self._new(self, client=False), host, port, ssl=tls, backlog=_BACKLOG
+                lambda: self._new(self, client=False),
+                host,
+                port,
+                ssl=tls,
+                ssl_handshake_timeout=PATIENCE if tls else None,
+                backlog=_BACKLOG,
             )
         except OSError as error:
             raise cannot_bind(error, host, port, name) from None
