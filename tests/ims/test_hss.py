@@ -39,6 +39,15 @@ def test_a_vector_is_what_the_card_accepts(alice):
     assert vector.rand == rand(16)
 
 
+def test_to_add_one_of_many_takes_no_look_at_all_of_them(alice):
+    """Provisioning 100,000 subscribers is 100,000 times one."""
+    hss = Hss(random=rand)
+    queries = ("DELETE FROM identity WHERE impi = ?", "SELECT impi FROM identity WHERE impu = ?")
+    for query in queries:
+        plan = hss._db.execute(f"EXPLAIN QUERY PLAN {query}", ("x",)).fetchall()
+        assert "SEARCH" in plan[0][3] and "SCAN" not in plan[0][3]
+
+
 def test_each_sqn_is_higher_also_after_a_restart(alice, tmp_path):
     path = str(tmp_path / "hss.db")
     seen = []
