@@ -125,7 +125,7 @@ def main() -> int:
     print(f"process before             {empty:8.1f} MB")
     for name, value in (("HSS", provisioned - empty), ("S-CSCF and P-CSCF, busy", busy - provisioned)):
         print(f"{name:26} {value:8.1f} MB   {1e3 * value / count:6.2f} kB a subscriber")
-    print(f"{'S-CSCF and P-CSCF, at rest':26} {rest - provisioned:8.1f} MB   (what the allocator gave back)")
+    print(f"{'S-CSCF and P-CSCF, at rest':26} {rest - provisioned:8.1f} MB")
     print(f"all                        {rest:8.1f} MB   {1e3 * (rest - empty) / count:6.2f} kB a subscriber")
     print(f"{count / seconds:.0f} registrations/s in one thread, the terminals' side included")
     return 0
