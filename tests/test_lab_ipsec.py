@@ -46,8 +46,21 @@ async def test_with_and_without(lab):
     assert one.result == "registered" and len(lab.capture.esp) == 6
     with pytest.raises(Malformed, match="no transform"):
         await lab.alice.register(ipsec="rot13")
-    with pytest.raises(NetworkError, match="choose UDP"):
-        await lab.alice.register(transport="TCP", ipsec=True)
+    with pytest.raises(NetworkError, match="IPsec protects UDP and TCP"):
+        await lab.alice.register(transport="WS", ipsec=True)
+
+
+async def test_tcp_within(lab):
+    await lab.alice.register(transport="TCP", ipsec=True)
+    await lab.bob.register(transport="TCP", ipsec=TRANSFORMS[1])
+    await lab.alice.message(lab.bob, "over two connections")
+    call = await lab.alice.call(lab.bob, media="rtp")
+    await lab.alice.register(transport="TCP", ipsec=True)  # new associations, and new connections in them
+    await call.hang_up()
+    assert [text.text for text in lab.bob.messages] == ["over two connections"]
+    assert lab.capture.call_list[-1].state == "ended"
+    assert all(flow.decrypted == flow.packets for flow in lab.capture.esp) and lab.capture.warnings == []
+    assert [event for event in lab.log if event.what == "ESP packet dropped"] == []
 
 
 async def test_in_udp_as_behind_a_nat():
@@ -108,7 +121,7 @@ async def test_the_committed_trace():
     assert registration.result == "registered" and registration.challenge.verified
     assert [f"{flow.encryption}/{flow.integrity}" for flow in lab.capture.esp] == [
         *4 * ["aes-cbc/hmac-sha-1-96"],
-        *2 * ["aes-gcm/null"],
+        *4 * ["aes-gcm/null"],
     ]
     assert [flow.packets for flow in lab.capture.esp] == [flow.decrypted for flow in lab.capture.esp]
     assert [login.result for login in lab.capture.logins] == 3 * ["registered"]

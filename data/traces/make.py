@@ -50,10 +50,10 @@ async def register_resync(lab: Lab) -> None:
 
 
 async def register_ipsec(lab: Lab) -> None:
-    """Record protected logins of alice, who then agrees anew, and of bob; and a text message between them."""
+    """Record protected logins of alice (UDP), who then agrees anew, and of bob (TCP), and a text to him."""
     await lab.alice.register(ipsec=True)
     await lab.alice.register(ipsec=True)
-    await lab.bob.register(ipsec="aes-gcm/null")
+    await lab.bob.register(ipsec="aes-gcm/null", transport="TCP")
     await lab.alice.message(lab.bob, "nobody between us reads this")
 
 

@@ -42,7 +42,7 @@ def core(
     esp: Annotated[
         str | None,
         typer.Option(
-            help="Protect UDP with IPsec where a client asks for it: udp (RFC 3948), or raw (root)."
+            help="Protect UDP and TCP with IPsec where a client asks: udp (RFC 3948), or raw (root)."
         ),
     ] = None,
     esp_port: Annotated[int, typer.Option(min=0, max=65535, help="ESP in UDP; 0: any.")] = 4500,

@@ -102,6 +102,7 @@ class UserAgent(Node):
 
     def ask(self, request: Message, now: float, answered: Callable[[Client, Message, float], None]) -> Client:
         """Send a request to the P-CSCF, and call ``answered`` with its responses."""
+        self.security.database.now = now
         return self.transactions.ask(request, self.proxy, now, answered)
 
     def send(self, message: Message) -> None:
@@ -125,10 +126,11 @@ class UserAgent(Node):
 
     def timer(self) -> float | None:
         """Return when the next retransmission, time-out or refresh is due, or an association ends."""
-        times = (self.timers.next(), self.security.database.next_end())
+        times = (self.timers.next(), self.security.database.timer())
         return min((at for at in times if at is not None), default=None)
 
     def handle_timer(self, now: float) -> None:
         """Retransmit, give up, or renew, as is due at ``now``."""
+        self.security.database.now = now
         self.timers.fire(now)
         self.security.database.expire(now)

@@ -6,7 +6,7 @@ The caller owns clock and sockets. It calls ``receive`` for what arrives, ``hand
 
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from imslab.errors import EspError, Malformed
@@ -17,15 +17,16 @@ from imslab.sip import Credentials, Message
 RandomSource = Callable[[int], bytes]
 
 
-ESP = "ESP"  # how a datagram travels that IPsec protects
+ESP, ESP_TCP = "ESP", "ESP-TCP"  # UDP and TCP that IPsec protects
+_AS_SIP = {ESP: "UDP", ESP_TCP: "TCP"}
 
 
 class Address(NamedTuple):
     """One end of a hop: ``transport`` is "UDP", "TCP" or "WS", as in Via (RFC 3261, RFC 7118).
 
     A connection is known by the remote end's address, so the same value names a datagram's
-    sender and a TCP or WebSocket connection. With "ESP" it is an end that is reached over UDP
-    within ESP: its port is the protected server port there (3GPP TS 33.203, 7.1).
+    sender and a TCP or WebSocket connection. With "ESP" (UDP within it) and "ESP-TCP" it is an end
+    behind IPsec: its port is the protected server port there (3GPP TS 33.203, 7.1).
     """
 
     host: str
@@ -44,12 +45,12 @@ class Address(NamedTuple):
     @property
     def is_protected(self) -> bool:
         """Tell whether IPsec protects what comes from and goes to this end."""
-        return self.transport == ESP
+        return self.transport in _AS_SIP
 
     @property
     def sip_transport(self) -> str:
         """Return the transport as SIP sees it: IPsec lies below, and is no transport of its own."""
-        return "UDP" if self.is_protected else self.transport
+        return _AS_SIP.get(self.transport, self.transport)
 
     def is_same_end(self, other: "Address") -> bool:
         """Tell whether ``other`` is the same host and port, and both or none of the two are protected."""
@@ -59,8 +60,13 @@ class Address(NamedTuple):
     def uri(self) -> str:
         """Return the SIP URI of this address, with the transport when it is not UDP."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        transport = "" if self.sip_transport == "UDP" else f";transport={self.transport.lower()}"
+        transport = "" if self.sip_transport == "UDP" else f";transport={self.sip_transport.lower()}"
         return f"sip:{host}:{self.port}{transport}"
+
+
+def protected(used: SaSet) -> Address:
+    """Return the end that a set of associations leads to."""
+    return Address(*used.peer, ESP if used.streams is None else ESP_TCP)
 
 
 class Send(NamedTuple):
@@ -121,7 +127,10 @@ class Node(ABC):
         queue, self._queue = self._queue, []
         if self.database is None:
             return queue
-        return [one for send in queue if (one := self._sealed(send, self.database)) is not None]
+        clear = [send for send in queue if not self._posted(send, self.database)]
+        own = Address(self.address.host, 0, ESP)
+        packets = self.database.outgoing()
+        return clear + [Send(packet, own, Address(host, port, ESP)) for packet, (host, port) in packets]
 
     def events(self) -> list[Event]:
         """Return, once, what happened."""
@@ -140,29 +149,29 @@ class Node(ABC):
         self._queue.append(send)
         return send
 
-    def _sealed(self, send: Send, database: Database) -> Send | None:
+    def _posted(self, send: Send, database: Database) -> bool:
+        """Let what goes to an end behind IPsec be sealed; False for anything else."""
         if not send.destination.is_protected:
-            return send
+            return False
         try:
-            packet, (host, port) = database.seal(send.destination[:2], send.octets)
+            database.post(send.destination[:2], send.octets)
         except (EspError, Malformed) as error:
             self._note(database.now, "message not sent", str(send.destination), str(error))
-            return None
-        return Send(packet, Address(self.address.host, 0, ESP), Address(host, port, ESP))
+        return True
 
-    def _opened(self, packet: bytes, source: Address, now: float) -> tuple[bytes, Address, SaSet] | None:
-        """Return what an ESP packet holds, who sent it, and under which set; None for what is dropped.
+    def _opened(self, packet: bytes, source: Address, now: float) -> Iterator[tuple[bytes, Address, SaSet]]:
+        """Yield the messages that an ESP packet brings, who sent them, and under which set.
 
-        Nobody is told (RFC 4303, 3.4): an answer would help who guesses.
+        What cannot be opened is dropped, and nobody is told (RFC 4303, 3.4): answers would help who guesses.
         """
         try:
             if self.database is None:
                 raise EspError("no association with anybody")
-            used, payload = self.database.open(packet, source[:2], now)
+            used, messages = self.database.open(packet, source[:2], now)
         except EspError as error:
             self._note(now, "ESP packet dropped", str(source), str(error))
-            return None
-        return payload, Address(*used.peer, ESP), used
+            return
+        yield from ((message, protected(used), used) for message in messages)
 
     def _note(self, now: float, what: str, about: str = "", why: str = "") -> None:
         self._events.append(Event(now, self.name, what, about, why))

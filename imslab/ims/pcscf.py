@@ -73,12 +73,16 @@ class Pcscf(Proxy):
 
     def receive(self, octets: bytes | Message, source: Address, now: float) -> None:
         """Take one SIP message, or an ESP packet that holds one; what is malformed is refused or dropped."""
-        self._under = None
+        self.security.database.now = now
         if source.is_protected:
-            opened = self._opened(bytes(octets), source, now)
-            if opened is None:
-                return
-            octets, source, self._under = opened
+            for message, sender, used in self._opened(bytes(octets), source, now):
+                self._under = used
+                self._received(message, sender, now)
+        else:
+            self._under = None
+            self._received(octets, source, now)
+
+    def _received(self, octets: bytes | Message, source: Address, now: float) -> None:
         try:
             message = parsed(octets)
         except BadMessage as error:
@@ -373,11 +377,12 @@ class Pcscf(Proxy):
     def timer(self) -> float | None:
         """Return when the oldest REGISTER runs out of patience, or a transaction wants to be looked at."""
         pending = next((pending.until for pending in self._pending.values()), None)
-        times = (pending, self._timers.next(), self.security.database.next_end())
+        times = (pending, self._timers.next(), self.security.database.timer())
         return min((at for at in times if at is not None), default=None)
 
     def handle_timer(self, now: float) -> None:
         """Answer 408 for the core where it did not answer, and forget old associations."""
+        self.security.database.now = now
         for branch, pending in list(self._pending.items()):
             if pending.until > now:
                 break

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from imslab.aka.digest import aka_version, session_keys
 from imslab.errors import EspError, Malformed, RegistrationFailed
-from imslab.ims.node import ESP, Address, RandomSource
+from imslab.ims.node import Address, RandomSource, protected
 from imslab.ims.responder import CardAnswer
 from imslab.ipsec import Associations, Database, Receiving, SaSet, agreed
 from imslab.ipsec.offer import offer
@@ -77,7 +77,7 @@ class SecurityClient:
     def proxy(self) -> Address:
         """The P-CSCF, as it is spoken to now: under the set that is in use, or in clear."""
         used = self._pending or self._current
-        return self._proxy if used is None else Address(*used.peer, ESP)
+        return self._proxy if used is None else protected(used)
 
     @property
     def server_port(self) -> int | None:
@@ -147,7 +147,9 @@ class SecurityClient:
             self.database.remove(self._pending)
         associations = Associations.agree(*self._challenge.pair, ck, ik)
         try:
-            added = self.database.add(associations, self._proxy.host, now + AWAITED, self._carrier)
+            added = self.database.add(
+                associations, self._proxy.host, now + AWAITED, self._carrier, stream=self._proxy.reliable
+            )
         except EspError as error:
             raise Malformed(str(error)) from None
         self.database.use(added)

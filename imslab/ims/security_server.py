@@ -44,6 +44,7 @@ class Offer:
 
     ``impi``     who registers;  ``clients``: its Security-Client;  ``carrier``: as of SaSet
     ``under``    the set under which it came; None: in clear
+    ``stream``   over TCP
     """
 
     impi: str
@@ -51,6 +52,7 @@ class Offer:
     clients: tuple[SecurityMechanism, ...]
     carrier: int
     under: SaSet | None
+    stream: bool = False
 
 
 @dataclass(slots=True)
@@ -109,13 +111,12 @@ class SecurityServer:
             self._check(request, used, impi)
         else:
             self._check_in_clear(request, clients)
-        if not clients or not self.transforms:
+        if not clients or not self.transforms or source.sip_transport not in ("UDP", "TCP"):
             return without_agreement(request), None
         if agreed(clients, self._listed) is None:
             raise Refused(494, "no transform in common", self._rows())
-        return without_agreement(request), Offer(
-            impi, source.host, clients, used.carrier if used else 0, used
-        )
+        carrier = used.carrier if used else 0
+        return without_agreement(request), Offer(impi, source.host, clients, carrier, used, source.reliable)
 
     def other(self, request: Message, used: SaSet | None) -> Message:
         """Return a request other than REGISTER as it goes on.
@@ -185,7 +186,9 @@ class SecurityServer:
         associations = Associations.agree(*pair, ck, ik)
         self._refuse_taken(asked, associations)
         try:
-            added = self.database.add(associations, asked.host, now + AWAITED, asked.carrier)
+            added = self.database.add(
+                associations, asked.host, now + AWAITED, asked.carrier, stream=asked.stream
+            )
         except EspError as error:
             raise Malformed(str(error)) from None
         agreement = Agreement(asked.impi, asked.clients, servers, challenge.nonce, added)

@@ -197,10 +197,12 @@ class Ue(UserAgent):
     def receive(self, octets: bytes | Message, source: Address, now: float) -> None:
         """Take one SIP message, or an ESP packet that holds one; only the P-CSCF is believed."""
         if source.is_protected:
-            opened = self._opened(bytes(octets), source, now)
-            if opened is None:
-                return
-            octets, source, _ = opened
+            for message, sender, _ in self._opened(bytes(octets), source, now):
+                self._received(message, sender, now)
+        else:
+            self._received(octets, source, now)
+
+    def _received(self, octets: bytes | Message, source: Address, now: float) -> None:
         try:
             message = parsed(octets)
         except BadMessage as error:
@@ -218,6 +220,8 @@ class Ue(UserAgent):
 
     def closed(self, source: Address, now: float) -> None:
         """End what hangs on the connection with the P-CSCF: it is gone, and its calls with it."""
+        if self.proxy.is_protected:
+            return  # it was of use until the agreement
         self.transactions.lost(self.proxy, now)
         self.abandon(f"the connection with {self.proxy} is gone", now)
 

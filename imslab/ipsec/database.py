@@ -13,9 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from imslab.errors import EspError
+from imslab.ipsec import tcp
 from imslab.ipsec.associations import Association, Associations
 from imslab.ipsec.datagram import datagram, payload_of
-from imslab.ipsec.esp import UDP, Inbound, Outbound, header
+from imslab.ipsec.esp import TCP, UDP, Inbound, Outbound, header
+from imslab.ipsec.streams import Streams
 
 MOST = 200_000  # sets at one end ...
 MOST_UNPROVEN = 20_000  # ... and of these, that nobody has used yet: anybody can ask for one
@@ -42,8 +44,9 @@ class SaSet:
     carrier: int
     number: int
     sends: Association = field(repr=False)
-    sender: Outbound = field(repr=False)
+    senders: dict[int, Outbound] = field(repr=False)  # by SPI
     receivers: dict[int, tuple[Association, Inbound]] = field(repr=False)
+    streams: Streams | None = field(default=None, repr=False)  # None: UDP
     proven: bool = False
     ended: bool = False
 
@@ -75,6 +78,9 @@ class Database:
         self._active: dict[Peer, SaSet] = {}
         self._unproven: dict[int, SaSet] = {}  # by number: the oldest first
         self._ends: list[tuple[float, int, SaSet]] = []
+        self._dues: list[tuple[float, int, SaSet]] = []  # when a stream wants to be looked at
+        self._numbers: set[int] = set()
+        self._outbox: list[tuple[bytes, tuple[str, int]]] = []
         self._count = 0
 
     def __len__(self) -> int:
@@ -85,8 +91,10 @@ class Database:
         first = self._free(0)
         return first, self._free(first)
 
-    def add(self, associations: Associations, host: str, until: float, carrier: int = 0) -> SaSet:
-        """Take in what was agreed with the end at ``host``.
+    def add(
+        self, associations: Associations, host: str, until: float, carrier: int = 0, *, stream: bool = False
+    ) -> SaSet:
+        """Take in what was agreed with the end at ``host``; ``stream``: for SIP over TCP.
 
         Raises EspError when one of its SPIs is taken, and when there are too many sets.
         """
@@ -97,6 +105,10 @@ class Database:
             raise EspError("an SPI of this agreement is in use here")
         sends = associations.request if self._is_ue else associations.network_request
         receivers = {one.sa.spi: (one, Inbound(one.sa)) for one in mine}
+        others = (one.sa for one in associations if one.from_ue is self._is_ue)
+        streams = None
+        if stream:
+            streams = Streams(self.host, host, associations, is_ue=self._is_ue, random=self._random)
         self._count += 1
         added = SaSet(
             associations,
@@ -105,12 +117,14 @@ class Database:
             carrier,
             self._count,
             sends,
-            Outbound(sends.sa, self._random),
+            {sa.spi: Outbound(sa, self._random) for sa in others},
             receivers,
+            streams,
         )
         self._by_spi |= dict.fromkeys(receivers, added)
         self._sets.setdefault(added.peer, []).append(added)
         self._unproven[added.number] = added
+        self._numbers.add(added.number)
         self.limit(added, until)
         return added
 
@@ -143,8 +157,8 @@ class Database:
 
     # -- packets ----------------------------------------------------------------------------
 
-    def open(self, packet: bytes, source: tuple[str, int], now: float) -> tuple[SaSet, bytes]:
-        """Return the set under which an ESP packet came, and the UDP payload in it.
+    def open(self, packet: bytes, source: tuple[str, int], now: float) -> tuple[SaSet, list[bytes]]:
+        """Return the set under which an ESP packet came, and the messages in it; of a stream 0 to many.
 
         ``source``  address it came from, and the port when it came in UDP (else 0)
         Raises EspError (EspReplayed, EspAuthenticationFailed): drop it then, and say nothing to anybody.
@@ -160,14 +174,23 @@ class Database:
             raise EspError(f"SPI {spi} is for {one.peer[0]}, not for {source[0]}")
         association, inbound = one.receivers[spi]
         opened = inbound.open(packet)
-        if opened.next_header != UDP:
-            raise EspError(f"protocol {opened.next_header} inside ESP: only UDP (17) is taken here")
-        source_port, destination_port, payload = payload_of(opened.payload)
+        if opened.next_header != (UDP if one.streams is None else TCP):
+            raise EspError(
+                f"protocol {opened.next_header} inside ESP is not the one that was registered with"
+            )
+        if one.streams is None:
+            *ports, payload = payload_of(opened.payload)
+        else:
+            ports = [*tcp.ports(opened.payload)]
         # RFC 4301, 5.2: what an association protects is a matter of addresses and ports too.
-        if (source_port, destination_port) != (association.source_port, association.destination_port):
-            raise EspError(f"SPI {spi} is not for ports {source_port} to {destination_port}")
+        if ports != [association.source_port, association.destination_port]:
+            raise EspError(f"SPI {spi} is not for ports {ports[0]} to {ports[1]}")
         self._came(one, source[1])
-        return one, payload
+        if one.streams is None:
+            return one, [payload]
+        messages = one.streams.receive(association, opened.payload, now)
+        self._flush(one)
+        return one, messages
 
     def seal(self, peer: Peer, payload: bytes) -> tuple[bytes, tuple[str, int]]:
         """Return an ESP packet for ``peer`` that holds a UDP datagram, and to which host and port it goes.
@@ -178,7 +201,32 @@ class Database:
         if one is None:
             raise EspError(f"no association with {peer[0]} port {peer[1]}")
         ends = (self.host, one.sends.source_port), (peer[0], one.sends.destination_port)
-        return one.sender.seal(UDP, datagram(*ends, payload)), (peer[0], one.carrier)
+        return one.senders[one.sends.sa.spi].seal(UDP, datagram(*ends, payload)), (peer[0], one.carrier)
+
+    def post(self, peer: Peer, message: bytes) -> None:
+        """Send a message to ``peer``, over UDP or TCP as it has registered: ``outgoing`` has the packets.
+
+        Raises as ``seal`` does.
+        """
+        one = self._active.get(peer)
+        if one is None or one.streams is None:
+            self._outbox.append(self.seal(peer, message))
+            return
+        one.streams.post(message, self.now)
+        self._flush(one)
+
+    def outgoing(self) -> list[tuple[bytes, tuple[str, int]]]:
+        """Return, once, the packets to send now, each with its host and port (0: ESP stands in IP itself)."""
+        outbox, self._outbox = self._outbox, []
+        return outbox
+
+    def _flush(self, one: SaSet) -> None:
+        assert one.streams is not None
+        for association, segment in one.streams.outgoing():
+            sealed = one.senders[association.sa.spi].seal(TCP, segment)
+            self._outbox.append((sealed, (one.peer[0], one.carrier)))
+        if (due := one.streams.due) is not None:
+            heapq.heappush(self._dues, (due, one.number, one))
 
     def _came(self, one: SaSet, carrier: int) -> None:
         """Note that the peer has the keys; the P-CSCF goes over to a set when it is used (TS 33.203, 7.4)."""
@@ -196,9 +244,27 @@ class Database:
             heapq.heappop(self._ends)
         return self._ends[0][0] if self._ends else None
 
+    def timer(self) -> float | None:
+        """Return when ``expire`` is next due: a set ends, or a stream waits for an acknowledgement."""
+        while self._dues and not self._waits(*self._dues[0]):
+            heapq.heappop(self._dues)
+        times = (self.next_end(), self._dues[0][0] if self._dues else None)
+        return min((at for at in times if at is not None), default=None)
+
+    def _waits(self, due: float, number: int, one: SaSet) -> bool:
+        there = one.streams is not None and one.number in self._numbers
+        return there and one.streams is not None and one.streams.due == due
+
     def expire(self, now: float) -> list[SaSet]:
-        """Remove the sets whose time is over, and return them."""
+        """Remove the sets whose time is over, and return them; let streams send again what was lost."""
         self.now, gone = now, []
+        self.timer()
+        while self._dues and self._dues[0][0] <= now:
+            one = heapq.heappop(self._dues)[2]
+            assert one.streams is not None
+            one.streams.handle_timer(now)
+            self._flush(one)
+            self.timer()
         while (at := self.next_end()) is not None and at <= now:
             gone.append(heapq.heappop(self._ends)[2])
             self.remove(gone[-1])
@@ -209,6 +275,7 @@ class Database:
         for spi in one.receivers:
             self._by_spi.pop(spi, None)
         self._unproven.pop(one.number, None)
+        self._numbers.discard(one.number)
         left = [other for other in self._sets.get(one.peer, ()) if other is not one]
         if left:
             self._sets[one.peer] = left
@@ -222,7 +289,7 @@ class Database:
             self._on_gone(one)
 
     def _is_there(self, until: float, number: int, one: SaSet) -> bool:
-        return one.until == until and any(one is other for other in self._sets.get(one.peer, ()))
+        return one.until == until and number in self._numbers
 
     def _make_room(self) -> None:
         """Forget the oldest set that nobody has used; EspError when all are in use."""

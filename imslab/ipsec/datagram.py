@@ -25,7 +25,7 @@ def datagram(source: tuple[str, int], destination: tuple[str, int], payload: byt
         raise Malformed(f"{len(payload)} octets do not fit into one ESP packet")
     length = HEADER + len(payload)
     head = struct.pack("!HHH", source[1], destination[1], length)
-    pseudo = _pseudo_header(source[0], destination[0], length)
+    pseudo = pseudo_header(source[0], destination[0], _UDP, length)
     # A checksum of 0 would say that there is none (RFC 768).
     return head + (checksum(pseudo + head + b"\0\0" + payload) or 0xFFFF).to_bytes(2) + payload
 
@@ -43,9 +43,10 @@ def payload_of(octets: bytes) -> tuple[int, int, bytes]:
     return source_port, destination_port, octets[HEADER:length]
 
 
-def _pseudo_header(source: str, destination: str, length: int) -> bytes:
+def pseudo_header(source: str, destination: str, protocol: int, length: int) -> bytes:
+    """Return what a checksum covers beside the datagram itself (RFC 768; RFC 9293, 3.1; RFC 8200, 8.1)."""
     try:
         ends = [ipaddress.ip_address(host).packed for host in (source, destination)]
     except ValueError:
         raise Malformed(f"{source!r} or {destination!r} is no IP address") from None
-    return b"".join(ends) + struct.pack("!II", length, _UDP)
+    return b"".join(ends) + struct.pack("!II", length, protocol)

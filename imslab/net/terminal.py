@@ -14,7 +14,7 @@ from imslab.ims.requests import Identity
 from imslab.ims.ue import EXPIRES, CardAnswer, Registered, State
 from imslab.net.call import Handler, TerminalCall
 from imslab.net.drive import Driver
-from imslab.net.esp import EspWay
+from imslab.net.esp import EspEnd, EspWay
 from imslab.net.media import Media, bounded
 from imslab.net.stream import StreamWire, TcpConnection
 from imslab.net.tap import Clock, Tap
@@ -87,8 +87,8 @@ class Terminal:
     async def open(self) -> None:
         """Open the socket towards the P-CSCF; NetworkError when that fails."""
         transport = self.proxy.transport
-        if self.ipsec and (transport != "UDP" or self._esp is None):
-            raise NetworkError("IPsec protects UDP here, and needs a way for ESP: choose UDP, and EspInUdp()")
+        if self.ipsec and (transport not in ("UDP", "TCP") or self._esp is None):
+            raise NetworkError("IPsec protects UDP and TCP, and needs a way for ESP, such as EspInUdp()")
         if transport == "UDP":
             await self._open_udp()
             return
@@ -100,20 +100,29 @@ class Terminal:
             await wire.connect(self.proxy, self.host)
         else:
             await open_websocket(wire, self.proxy, local_host=self.host, origin=self._origin)
+        esp = await self._open_esp(wire)
         self.ue = self._machine(wire.address)
         wire.serve(self.ue, transport)
+        if esp is not None:
+            esp.serve(self.ue)
 
     async def _open_udp(self) -> None:
         udp = await UdpWire.bind(self._driver, self.host, 0)
-        try:
-            esp = await self._esp.open(self._driver, self.host) if self.ipsec and self._esp else None
-        except BaseException:
-            udp.close()
-            raise
+        esp = await self._open_esp(udp)
         self.ue = self._machine(udp.address)
         udp.serve(self.ue)
         if esp is not None:
             esp.serve(self.ue)
+
+    async def _open_esp(self, wire: UdpWire | StreamWire) -> EspEnd | None:
+        """Open the way for ESP beside ``wire``, which is closed when that fails; None without IPsec."""
+        if not self.ipsec or self._esp is None:
+            return None
+        try:
+            return await self._esp.open(self._driver, self.host)
+        except BaseException:
+            wire.close()
+            raise
 
     async def register(self, algorithm: str | None = None) -> Registered:
         """Register and return what the network granted.

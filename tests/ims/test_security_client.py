@@ -4,7 +4,7 @@ import pytest
 
 from imslab.errors import MacFailure, Malformed, RegistrationFailed
 from imslab.ims import Address
-from imslab.ims.node import ESP
+from imslab.ims.node import ESP, ESP_TCP
 from imslab.ims.scscf import Policy
 from imslab.ims.security_client import AWAITED, GRACE, LINGER, SecurityClient
 from imslab.ims.ue import State
@@ -25,6 +25,42 @@ def test_registers_under_each_transform(name):
     sa = used.associations.request.sa
     assert f"{sa.encryption}/{sa.integrity}" == name
     assert [m.status for m in network.to_ue] == [401], "only the challenge came in clear"
+
+
+def test_over_tcp():
+    """TS 33.203, 7.1: each end asks on a connection that it opens, and answers on the other's."""
+    network = gm(transport="TCP")
+    assert network.register().proven is True
+    network.ue.subscribe(network.now)
+    network.run()
+    assert network.ue.reginfo and network.register() is not None
+    assert network.ue.proxy == Address("127.0.0.21", 5063, ESP_TCP)
+    assert [m.status for m in network.to_ue] == [401], "only the first challenge came in clear"
+    register = next(m for m in reversed(network.messages()) if m.is_request and m.method == "REGISTER")
+    assert register.vias[-1].transport == "TCP"
+    assert register.contacts[0].uri.transport == "tcp"
+    client = network.from_ue[0].security_client[0]
+    known = {a.sa.spi: a.use for s in network.ue.database.sets(network.ue.proxy[:2]) for a in s.associations}
+    uses = {known[int.from_bytes(one.octets[:4])] for one in network.esp}
+    assert len(uses) == 4, "all four associations carry something"
+    network.ue.deregister(network.now)
+    network.run()
+    assert network.ue.state is State.IDLE and dropped(network) == []
+    network.advance(100)
+    assert len(network.ue.database) == len(network.pcscf.database) == 0
+    assert network.ue.database.timer() is None and network.pcscf.database.timer() is None
+    assert client.port_s == register.contacts[0].uri.port
+
+
+@pytest.mark.parametrize("n", range(1, 30))
+def test_the_nth_packet_of_a_login_over_tcp_is_lost(n):
+    network, count = gm(transport="TCP"), iter(range(1, 10_000))
+    network.intercept = lambda send: [] if send.destination.is_protected and next(count) == n else [send]
+    for _ in range(2):
+        network.register()
+        network.advance(10)
+        assert network.ue.state is State.REGISTERED
+    assert dropped(network) == []
 
 
 def test_the_first_register_asks_and_the_second_repeats():

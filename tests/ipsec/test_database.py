@@ -53,10 +53,10 @@ class Ends:
     def down(self, payload: bytes = b"200") -> bytes:
         return self.pcscf.seal(UE_SERVER, payload)[0]
 
-    def arrive(self, packet: bytes, now: float = 1.0) -> tuple[SaSet, bytes]:
+    def arrive(self, packet: bytes, now: float = 1.0) -> tuple[SaSet, list[bytes]]:
         return self.pcscf.open(packet, (ALICE, 0), now)
 
-    def come_back(self, packet: bytes, now: float = 1.0) -> tuple[SaSet, bytes]:
+    def come_back(self, packet: bytes, now: float = 1.0) -> tuple[SaSet, list[bytes]]:
         return self.ue.open(packet, (PCSCF, 0), now)
 
 
@@ -64,8 +64,8 @@ class Ends:
 def test_a_request_and_its_answer(name: str) -> None:
     ends = Ends(name)
     one, payload = ends.arrive(ends.up())
-    assert payload == b"REGISTER" and one is ends.first[1] and one.peer == UE_SERVER
-    assert ends.come_back(ends.down()) == (ends.first[0], b"200")
+    assert payload == [b"REGISTER"] and one is ends.first[1] and one.peer == UE_SERVER
+    assert ends.come_back(ends.down()) == (ends.first[0], [b"200"])
     assert ends.first[0].peer == PCSCF_SERVER
 
 

@@ -12,7 +12,7 @@ from imslab.capture import open_capture
 from imslab.data import profile_path
 from imslab.errors import NetworkError, RegistrationFailed
 from imslab.ims import Address, Node
-from imslab.ims.node import ESP
+from imslab.ims.node import ESP, ESP_TCP
 from imslab.ipsec import TRANSFORMS
 from imslab.net import esp
 from imslab.net.core import Core
@@ -43,17 +43,16 @@ WAYS = ["in process", "in UDP", *(["over IP"] if may_open_raw_sockets() else [])
 
 
 @asynccontextmanager
-async def protected(way, ipsec=TRANSFORMS, tap=None, host=PCSCF, **settings):
+async def protected(way, ipsec=TRANSFORMS, tap=None, host=PCSCF, transport="UDP", **settings):
     """A core and alice's terminal, with a way for ESP between them."""
     events = []
     core = Core(host=host, port=0, websocket_port=0, esp=way, tap=tap, on_event=events.append, **settings)
     await core.start()
     core.add([ALICE])
     client = IsimClient(Card(ALICE))
-    terminal = Terminal(
-        client.read_profile(), client, core.addresses["UDP"], host=host.replace(".21", ".11"), ipsec=ipsec,
-        esp=way,        clock=core.clock, on_event=events.append,
-    )  # fmt: skip
+    where = {"host": host.replace(".21", ".11"), "clock": core.clock, "on_event": events.append}
+    proxy = core.addresses[transport]
+    terminal = Terminal(client.read_profile(), client, proxy, ipsec=ipsec, esp=way, **where)
     core.events = events
     try:
         yield core, terminal
@@ -74,12 +73,13 @@ class Ear(Node):
         self.heard.put_nowait((octets, source))
 
 
+@pytest.mark.parametrize("transport", ["UDP", "TCP"])
 @pytest.mark.parametrize("name", WAYS)
-async def test_registers_renews_watches_and_leaves(name):
-    async with protected(way_of(name)) as (core, terminal):
+async def test_registers_renews_watches_and_leaves(name, transport):
+    async with protected(way_of(name), transport=transport) as (core, terminal):
         first = await terminal.register()
         assert first.proven and first.algorithm == "AKAv1-MD5"
-        assert terminal.ue.proxy == Address(PCSCF, 5063, ESP)
+        assert terminal.ue.proxy == Address(PCSCF, 5063, ESP if transport == "UDP" else ESP_TCP)
         assert await terminal.subscribe() == dict.fromkeys(ALICE.impu, "active")
         again = await terminal.register()
         assert again.call_id == first.call_id
@@ -109,6 +109,21 @@ async def test_the_trace_shows_it_as_it_is_and_opens(name, transform):
     assert file.getvalue().count(b"REGISTER sip:") == (4 if transform.startswith("null") else 3)
 
 
+async def test_the_trace_shows_tcp_in_it():
+    file, clock = io.BytesIO(), Clock()
+    tap = Tap(TraceWriter(file), clock)
+    async with protected(EspLink(), tap=tap, transport="TCP", clock=clock) as (_, terminal):
+        await terminal.register()
+        await terminal.register()
+        await asyncio.sleep(0)
+        tap.flush()
+    capture = open_capture(file.getvalue(), profile=ALICE)
+    assert capture.warnings == [] and {flow.decrypted - flow.packets for flow in capture.esp} == {0}
+    inside = [event for event in capture.sip if event.frame in capture.protected]
+    assert {event.transport for event in inside} == {"tcp"} and len(inside) == 6
+    assert [login.result for login in capture.logins] == ["registered"] * 2
+
+
 async def test_in_udp_the_answer_goes_where_the_request_came_from():
     """RFC 3948: a NAT chose the port of the terminal, and only a packet that opens tells of it."""
     way = EspInUdp(0)
@@ -127,14 +142,14 @@ async def test_in_udp_the_answer_goes_where_the_request_came_from():
     assert len(dropped) == 1, "a keepalive and IKE are no ESP"
 
 
-async def test_a_terminal_needs_a_way_and_udp():
+async def test_a_terminal_needs_a_way_and_udp_or_tcp():
     core = Core(host=PCSCF, port=0, websocket_port=0)
     await core.start()
     core.add([ALICE])
     client = IsimClient(Card(ALICE))
     profile = client.read_profile()
     try:
-        for transport, way in (("UDP", None), ("TCP", EspLink()), ("WS", EspLink())):
+        for transport, way in (("UDP", None), ("TCP", None), ("WS", EspLink())):
             one = Terminal(profile, client, core.addresses[transport], host=UE, ipsec=TRANSFORMS, esp=way)
             with pytest.raises(NetworkError, match="needs a way for ESP"):
                 await one.register()
