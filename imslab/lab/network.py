@@ -36,7 +36,7 @@ _PROVENANCE = {
     EMBEDDED: "imslab: a live run of software cards, UEs and the embedded core",
     KAMAILIO: "imslab: a live run of software cards and UEs on Kamailio, with imslab's HSS",
 }
-_BLOCKS = 50  # labs side by side on one machine: 127.0.0.x, 127.0.1.x, ...
+_BLOCKS = range(50)  # labs side by side on one machine: 127.0.0.x, 127.0.1.x, ...
 _HEP_PORT = 9060
 
 
@@ -71,7 +71,7 @@ class HomeNetwork:
 
     async def start(self) -> None:
         """Start the core on the first addresses that are free; NetworkError when none are."""
-        for block in range(_BLOCKS):
+        for block in _BLOCKS:
             last = {**_HOSTS, **_MORE_HOSTS.get(self.kind, {})}
             self.hosts = {name: f"127.0.{block}.{octet}" for name, octet in last.items()}
             if self._hss is not None:
