@@ -29,6 +29,7 @@ COMPONENTS = {
     "unshare": (("unshare",), "util-linux"),
     "jupyter": (("jupyter",), "python3-venv  (then: make test)"),
     "git": (("git",), "git"),
+    "bash": (("bash",), "bash"),
     "make": (("make",), "make"),
 }
 # ... that are no programs: a module of Python with what brings it, and a driver of pcscd

@@ -5,6 +5,7 @@ timeout is a 408, a transport error a 503). A server transaction belongs to the 
 came from, so nobody can answer, cancel or acknowledge what somebody else has asked.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
@@ -19,7 +20,7 @@ MOST = 50_000  # transactions of one node: beyond that, new requests get 503
 AnyTransaction = InviteClient | NonInviteClient | InviteServer | NonInviteServer
 
 
-class _Entry:
+class _Entry(ABC):
     """What client and server have in common: a transaction, its peer, and its place in the layer."""
 
     __slots__ = ("_layer", "_timer", "peer", "transaction")
@@ -55,8 +56,9 @@ class _Entry:
         self.transaction.handle_timer(now)
         self._touched(now)
 
+    @abstractmethod
     def _ended(self, now: float) -> None:
-        raise NotImplementedError
+        """Leave the layer: the machine is terminated."""
 
 
 class Client(_Entry):

@@ -30,6 +30,15 @@ def login(algorithm: str, labelled: str | None = None) -> list[str]:
     return [word for name, value in given.items() for word in (f"--{name}", value)]
 
 
+def refused(options: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Check that there is one line on stderr, with ``words`` and without a key."""
+    assert main(["explain", *options]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+    assert K not in said
+
+
 @pytest.mark.parametrize("algorithm", ["AKAv1-MD5", "AKAv2-MD5", "AKAv2-SHA-256"])
 def test_a_right_answer(algorithm: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", *login(algorithm), "--k", K, "--opc", OPC, "--json"]) == 0
@@ -93,11 +102,7 @@ def test_secrets_are_shown_only_when_asked_for(capsys: pytest.CaptureFixture[str
 def test_wrong_values_are_one_line(
     options: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["explain", *options]) == 2
-    said = capsys.readouterr().err
-    assert words in said
-    assert said.count("\n") == 1
-    assert K not in said
+    refused(options, words, capsys)
 
 
 @pytest.mark.parametrize("octets", [b"\xff\xfe", b"0" * 200_000])
@@ -158,7 +163,4 @@ def test_all_fits_even_without_a_key(capsys: pytest.CaptureFixture[str]) -> None
 def test_wrong_use_of_a_capture_is_one_line(
     options: list[str], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["explain", *options]) == 2
-    said = capsys.readouterr().err
-    assert words in said
-    assert said.count("\n") == 1
+    refused(options, words, capsys)

@@ -8,6 +8,7 @@ from imslab.data import profile_path
 from imslab.errors import RegistrationFailed
 from imslab.ims import Address
 from imslab.ims.attacks import Relay, bid_down, leak_keys
+from imslab.ims.indications import Incoming
 from imslab.ims.node import ESP
 from imslab.ims.security_client import AWAITED, GRACE, LINGER
 from imslab.ims.security_server import Offer, without_agreement
@@ -20,6 +21,7 @@ from imslab.uicc import Card, IsimClient, Profile
 from tests.ims.gm import ALICE, altered, dropped, gm, opened
 
 BOB = Profile.load(profile_path("bob"))
+SDP = b"v=0\r\no=- 1 1 IN IP4 1.1.1.1\r\ns=-\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n"
 
 
 def to_core(network, method="REGISTER"):
@@ -406,23 +408,26 @@ def test_who_has_only_asked_keeps_nobody_out():
     assert network.register() is not None and len(network.pcscf.database) == 2
 
 
-def test_a_call_under_ipsec(answers):
-    from imslab.ims.indications import Incoming
+def call_to(bob, network):
+    """Let alice call bob, who picks up; return her call."""
 
+    def pick_up(indication, now):
+        if isinstance(indication, Incoming):
+            bob.answer(indication.call, SDP, now)
+
+    network.own(bob, pick_up)
+    network.passed.clear()
+    call = network.ue.invite(BOB.impu[0], SDP, network.now)
+    network.run()
+    return call
+
+
+def test_a_call_under_ipsec(answers):
     network = gm()
     bob = network.subscribe(BOB, ipsec="aes-gcm/null")
     network.register()
     network.register(bob)
-    sdp = b"v=0\r\no=- 1 1 IN IP4 1.1.1.1\r\ns=-\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n"
-
-    def pick_up(indication, now):
-        if isinstance(indication, Incoming):
-            bob.answer(indication.call, sdp, now)
-
-    network.own(bob, pick_up)
-    network.passed.clear()
-    call = network.ue.invite(BOB.impu[0], sdp, network.now)
-    network.run()
+    call = call_to(bob, network)
     assert call.state.name == "CONFIRMED" and network.to_ue == []
     network.register()  # a new set in mid call
     network.ue.hang_up(call, network.now)
@@ -434,22 +439,11 @@ def test_a_call_under_ipsec(answers):
 
 def test_a_dialog_comes_back_to_the_protected_port():
     """TS 24.229, 5.2.6.3 and 5.2.6.4: a UE that follows Record-Route stays under IPsec."""
-    from imslab.ims.indications import Incoming
-
     network = gm()
     bob = network.subscribe(BOB, ipsec=True)
     network.register()
     network.register(bob)
-    sdp = b"v=0\r\no=- 1 1 IN IP4 1.1.1.1\r\ns=-\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\n"
-
-    def pick_up(indication, now):
-        if isinstance(indication, Incoming):
-            bob.answer(indication.call, sdp, now)
-
-    network.own(bob, pick_up)
-    network.passed.clear()
-    call = network.ue.invite(BOB.impu[0], sdp, network.now)
-    network.run()
+    call = call_to(bob, network)
     bob.hang_up(bob.calls[0], network.now)
     network.run()
     assert call.ending.by == "peer"

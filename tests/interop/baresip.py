@@ -11,10 +11,10 @@ from typing import Any, Self
 
 from imslab.media.g711 import RATE
 from imslab.media.sound import Sound, Tone
+from tests.interop.network import PATIENCE, ended
 
 MODULES = ("/usr/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/modules")
 TONE = 660.0  # hertz: what it says
-_PATIENCE = 10.0
 _CONFIG = """\
 sip_listen {host}:0
 net_interface {host}
@@ -58,7 +58,7 @@ class Baresip:
             self._process = await asyncio.create_subprocess_exec(
                 *command, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
             )
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 assert self._process.returncode is None, self.log
                 with suppress(OSError):
@@ -71,14 +71,7 @@ class Baresip:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Let it de-register and end; kill it when it does not."""
-        with suppress(OSError):
-            await self.tell("quit")
-        try:
-            await asyncio.wait_for(self._process.wait(), _PATIENCE)
-        except TimeoutError:
-            self._process.kill()
-            await self._process.wait()
+        await ended(self._process, self.tell("quit"))
         self._writer.close()
         await self._listening
 
@@ -93,7 +86,7 @@ class Baresip:
 
     async def event(self, *types: str) -> dict[str, Any]:
         """Wait for an event of one of these types, and return the last."""
-        async with self._told, asyncio.timeout(_PATIENCE):
+        async with self._told, asyncio.timeout(PATIENCE):
             await self._told.wait_for(lambda: any(one["type"] in types for one in self.events))
         return [one for one in self.events if one["type"] in types][-1]
 

@@ -7,7 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
-_PATIENCE = 10.0
+from tests.interop.network import PATIENCE, ended
+
 Given = Callable[[dict[str, Any]], Awaitable[str]]
 
 
@@ -31,13 +32,7 @@ class JsSip:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        with suppress(OSError):
-            await self.tell("quit")
-        try:
-            await asyncio.wait_for(self._process.wait(), _PATIENCE)
-        except TimeoutError:
-            self._process.kill()
-            await self._process.wait()
+        await ended(self._process, self.tell("quit"))
         await self._listening
 
     async def tell(self, command: str, **more: Any) -> None:
@@ -53,7 +48,7 @@ class JsSip:
 
         async with self._told:
             with suppress(TimeoutError):
-                async with asyncio.timeout(_PATIENCE):
+                async with asyncio.timeout(PATIENCE):
                     await self._told.wait_for(lambda: bool(found()) or self._failure is not None)
         assert self._failure is None, self._failure
         assert found(), f"none of {names} in {self.events}"

@@ -2,35 +2,23 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from imslab.data import profile_path
-from imslab.errors import WrongResponse
-from imslab.ims.node import Event
-from imslab.ims.webrtc_access import ha1
 from imslab.media import RtpEndpoint, pitch
 from imslab.net.call import TerminalCall
-from imslab.net.core import Core
-from imslab.net.terminal import Terminal
-from imslab.uicc import Card, IsimClient, Profile
+from tests.interop import network
 from tests.interop.baresip import TONE, Baresip
+from tests.interop.network import ALICE, BOB, PASSWORD
 from tests.interop.subscribers import free_port
 
 pytestmark = pytest.mark.component("baresip")
 
 HOST, ALICE_HOST, BOB_HOST = "127.0.13.21", "127.0.13.11", "127.0.13.12"
-ALICE, BOB = (Profile.load(profile_path(name)) for name in ("alice", "bob"))
-PASSWORD = "circle-of-life"
 
 
-class Network(NamedTuple):
-    """A core in which bob has a password, alice's terminal, and what happened."""
-
-    core: Core
-    terminal: Terminal
-    events: list[Event]
+class Network(network.Network):
+    """... from which bob's baresip is started."""
 
     def baresip(self, folder: Path, *, password: str = PASSWORD, codec: str = "PCMA") -> Baresip:
         proxy = f"{HOST}:{self.core.addresses['UDP'].port}"
@@ -43,29 +31,12 @@ class Network(NamedTuple):
         }
         return Baresip(folder / "baresip", BOB_HOST, free_port(BOB_HOST), **account)
 
-    def happened(self, what: str) -> list[str]:
-        return [event.about for event in self.events if event.what == what]
 
-
-def no_tokens(token: str, now: float) -> str:
-    raise WrongResponse("there is no web server here")
-
-
-@pytest.fixture
-async def network() -> AsyncIterator[Network]:
-    events: list[Event] = []
-    core = Core(host=HOST, port=0, websocket_port=0, vouch=no_tokens, on_event=events.append)
-    await core.start()
-    core.add([ALICE, BOB])
-    core.hss.set_ha1(BOB.impi, ha1(BOB.impi, core.domain, PASSWORD))
-    client = IsimClient(Card(ALICE))
-    terminal = Terminal(client.read_profile(), client, core.addresses["UDP"], host=ALICE_HOST)
-    await terminal.register()
-    try:
-        yield Network(core, terminal, events)
-    finally:
-        await terminal.aclose()
-        core.close()
+@pytest.fixture(name="network")
+async def network_fixture() -> AsyncIterator[Network]:
+    async with network.running(Network, HOST, ALICE_HOST) as running:
+        running.give_bob_a_password()
+        yield running
 
 
 async def test_it_registers_with_its_password_and_leaves(network: Network, tmp_path: Path) -> None:

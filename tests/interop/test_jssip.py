@@ -2,38 +2,29 @@
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
-from imslab.data import profile_path
-from imslab.errors import SyncFailure, WrongResponse
-from imslab.ims.node import Event
+from imslab.errors import SyncFailure
 from imslab.ims.responder import Responder, choose
 from imslab.ims.scscf import Policy
-from imslab.ims.webrtc_access import ha1
 from imslab.media import RtpEndpoint, pitch
 from imslab.net.call import TerminalCall
-from imslab.net.core import Core
-from imslab.net.terminal import Terminal
 from imslab.sip import Challenge
-from imslab.uicc import Card, IsimClient, Profile
+from imslab.uicc import Card, IsimClient
+from tests.interop import network
 from tests.interop.jssip import JsSip
+from tests.interop.network import ALICE, BOB, PASSWORD
 
 pytestmark = pytest.mark.component("node")
 
 HOST, ALICE_HOST, BOB_HOST = "127.0.14.21", "127.0.14.11", "127.0.14.12"
-ALICE, BOB = (Profile.load(profile_path(name)) for name in ("alice", "bob"))
-PASSWORD = "circle-of-life"
 MODULES = Path(__file__).parents[1] / "browser" / "node_modules"
 
 
-class Network(NamedTuple):
-    """A core in which bob has a password too, alice's terminal, and what happened."""
-
-    core: Core
-    terminal: Terminal
-    events: list[Event]
+class Network(network.Network):
+    """... at which bob's JsSIP has an account."""
 
     def account(self, **more: Any) -> dict[str, Any]:
         """What JsSIP is told of bob; without ``password`` it is AKA."""
@@ -43,13 +34,6 @@ class Network(NamedTuple):
             "registrar_server": f"sip:{BOB.domain}", "register_expires": 600, **more,
         }  # fmt: skip
 
-    def happened(self, what: str) -> list[str]:
-        return [event.about for event in self.events if event.what == what]
-
-
-def no_tokens(token: str, now: float) -> str:
-    raise WrongResponse("there is no web server here")
-
 
 @pytest.fixture
 def modules(cannot_run: Callable[[str], NoReturn]) -> Path:
@@ -58,26 +42,16 @@ def modules(cannot_run: Callable[[str], NoReturn]) -> Path:
     return MODULES
 
 
-@pytest.fixture
-async def network(request: pytest.FixtureRequest) -> AsyncIterator[Network]:
-    events: list[Event] = []
+@pytest.fixture(name="network")
+async def network_fixture(request: pytest.FixtureRequest) -> AsyncIterator[Network]:
     policy = Policy(algorithms=(request.param,)) if hasattr(request, "param") else None
-    core = Core(host=HOST, port=0, websocket_port=0, vouch=no_tokens, policy=policy, on_event=events.append)
-    await core.start()
-    core.add([ALICE, BOB])
-    client = IsimClient(Card(ALICE))
-    terminal = Terminal(client.read_profile(), client, core.addresses["UDP"], host=ALICE_HOST)
-    await terminal.register()
-    try:
-        yield Network(core, terminal, events)
-    finally:
-        await terminal.aclose()
-        core.close()
+    async with network.running(Network, HOST, ALICE_HOST, policy) as running:
+        yield running
 
 
 @pytest.fixture
 def with_password(network: Network) -> Network:
-    network.core.hss.set_ha1(BOB.impi, ha1(BOB.impi, network.core.domain, PASSWORD))
+    network.give_bob_a_password()
     return network
 
 

@@ -1,6 +1,5 @@
 """pjsua's command line: what bash makes of it are the octets of K, and the options that pjsua has."""
 
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -23,8 +22,6 @@ def blocked(profile: Profile, target: Target = TARGET) -> list[str]:
 
 def arguments(script: str, folder: Path, *more: str) -> list[bytes]:
     """Run the script with a pjsua that shows what it is given, each argument ended by NUL."""
-    if shutil.which("bash") is None:
-        pytest.skip("no bash on this machine")
     fake = folder / "pjsua"
     fake.write_text("#!/bin/sh\nprintf '%s\\0' \"$@\"\n")
     fake.chmod(0o700)
@@ -36,6 +33,7 @@ def arguments(script: str, folder: Path, *more: str) -> list[bytes]:
     return run.stdout.split(b"\0")[:-1]
 
 
+@pytest.mark.component("bash")
 def test_what_pjsua_gets(tmp_path: Path) -> None:
     script = pjsua.files(subscriber(), TARGET)["pjsua.sh"]
     assert arguments(script, tmp_path, "sip:bob@x") == [
@@ -53,6 +51,7 @@ def test_what_pjsua_gets(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.component("bash")
 def test_every_octet_but_zero_passes_the_shell(tmp_path: Path) -> None:
     for first in range(0, 256, 16):
         k = bytes(range(first, first + 16)).replace(b"\0", b"'")
@@ -66,6 +65,7 @@ def test_each_octet_is_written_in_hex(octets: bytes) -> None:
     assert bytes.fromhex(text[2:-1].replace("\\x", "")) == octets
 
 
+@pytest.mark.component("bash")
 def test_identities_are_quoted(tmp_path: Path) -> None:
     odd = replace(subscriber(), impi="it's $(id)@x y")
     assert b"--username=it's $(id)@x y" in arguments(pjsua.command(odd, TARGET), tmp_path)
